@@ -1,0 +1,68 @@
+# Every target that needs the environment makes it first. Paths are relative, so a folder name with a space is fine.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python
+READY := $(VENV)/.ready
+# Two test files at a time, and one thread for each process: several kernels then share the cores without a fight.
+WORKERS ?= 2
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+# An environment that does not find this very package (Python was upgraded, the folder was moved) is made again.
+FINDS_US := import helper_utils, os, sys; sys.exit(not os.path.samefile(os.path.dirname(helper_utils.__file__), sys.argv[1]))
+$(shell cd / && "$(CURDIR)/$(RUN)" -c "$(FINDS_US)" "$(CURDIR)/helper_utils" 2>/dev/null || rm -f "$(CURDIR)/$(READY)")
+
+.DEFAULT_GOAL := help
+.PHONY: help course test lint check-types unit-tests notebook-tests notebooks lab format constraints benchmarks clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+
+course: $(READY) ## run every lesson in quick mode, with no network, into a new folder under runs/
+	@.ci/offline $(RUN) -m helper_utils run
+
+test: lint check-types unit-tests notebook-tests ## lint, type check, unit tests, and every notebook against its stored outputs
+
+lint: $(READY) ## ruff: errors and format, notebooks included
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+
+check-types: $(READY) ## pyright
+	$(RUN) -m pyright
+
+unit-tests: $(READY) ## pytest
+	$(ONE_THREAD) .ci/offline $(RUN) -m pytest -n $(WORKERS) --dist loadfile tests
+
+notebook-tests: $(READY) ## nbval; what failed is kept in build/failed-notebooks
+	$(ONE_THREAD) .ci/offline $(RUN) -m pytest -n $(WORKERS) --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 120 notebooks
+
+notebooks: $(READY) ## execute the stored notebooks again after an edit (one: make notebooks LESSON=01)
+	@$(RUN) -m helper_utils refresh $(LESSON)
+
+lab: $(READY) ## open the notebooks in JupyterLab
+	$(RUN) -m jupyterlab --notebook-dir notebooks
+
+format: $(READY) ## mend what ruff can mend
+	$(RUN) -m ruff check --fix
+	$(RUN) -m ruff format
+
+benchmarks: $(READY) ## measure again what the README says about speed (installs what it compares with)
+	$(RUN) -m pip install --quiet -c constraints.txt -e ".[benchmarks]"
+	$(RUN) benchmarks/run_all.py
+
+constraints: $(READY) ## pin the newest versions that pyproject.toml allows
+	$(RUN) -m pip install --quiet uv
+	$(RUN) -m uv pip compile --upgrade --universal --no-header --no-annotate --python-version 3.11 --extra dev --extra benchmarks \
+		pyproject.toml --output-file constraints.txt
+
+clean: ## remove the environment, caches and results; data and stored notebooks stay
+	rm -rf $(VENV) build runs .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is written last: after an install that broke off, the next call starts again from nothing.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is $$($(PYTHON) --version 2>&1): the course needs Python 3.11 or newer; try make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@

@@ -1,0 +1,20 @@
+# The public names, read at run time by lazy_loader and by type checkers.
+from .callbacks import Callback as Callback
+from .callbacks import EachBatch as EachBatch
+from .callbacks import EarlyStopping as EarlyStopping
+from .claims import ClaimError as ClaimError
+from .claims import claim as claim
+from .claims import paired_difference as paired_difference
+from .claims import record as record
+from .data import get_dataset_dataloaders as get_dataset_dataloaders
+from .data import load_dataset as load_dataset
+from .devices import describe_device as describe_device
+from .devices import get_device as get_device
+from .devices import set_seed as set_seed
+from .devices import spawn_seeds as spawn_seeds
+from .training import History as History
+from .training import evaluate_accuracy as evaluate_accuracy
+from .training import evaluate_loss as evaluate_loss
+from .training import evaluate_metrics as evaluate_metrics
+from .training import train_epoch as train_epoch
+from .training import train_model as train_model

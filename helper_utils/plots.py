@@ -1,0 +1,102 @@
+"""The course's style of pictures, and a way to show them that leaves nobody out."""
+
+import html
+import io
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from cycler import cycler
+from IPython.display import display
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+# The colour-blind-safe palette of Okabe and Ito (2008), https://jfly.uni-koeln.de/color/, most contrast first.
+COLORS = {
+    "blue": "#0072B2",
+    "orange": "#E69F00",
+    "green": "#009E73",
+    "red": "#D55E00",
+    "purple": "#CC79A7",
+    "sky": "#56B4E9",
+    "black": "#000000",
+}
+
+_DPI = 110
+
+
+def use_house_style() -> None:
+    """Set matplotlib's defaults to the house style, for all figures that follow."""
+    mpl.rcParams.update(
+        {
+            "axes.prop_cycle": cycler(color=COLORS.values()),
+            "axes.spines.right": False,
+            "axes.spines.top": False,
+            "axes.grid": True,
+            "axes.titlesize": "medium",
+            "figure.constrained_layout.use": True,
+            "figure.facecolor": "white",  # readable on a dark page too
+            "figure.figsize": (7.0, 3.2),
+            "grid.alpha": 0.3,
+            "image.cmap": "viridis",
+            "legend.frameon": False,
+            "lines.linewidth": 2.0,
+        }
+    )
+
+
+def show_figure(figure: Figure, description: str) -> None:
+    """Show a figure with the words that say what it shows, and close it.
+
+    The words are the picture's alternative text in exported HTML. JupyterLab ignores that text, so they also stand
+    below the picture as its caption. nbval compares the words, not the pixels.
+
+    Args:
+        figure: A matplotlib figure.
+        description: What the figure shows, for somebody who cannot see it: no numbers that differ between machines.
+
+    Raises:
+        ValueError: The description is empty.
+    """
+    if not description.strip():
+        raise ValueError("description is empty: say in a sentence what the figure shows")
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=_DPI, metadata={"Software": None})
+    width, _ = figure.get_size_inches() * 96  # CSS pixels an inch: the size on the page, whatever the resolution
+    plt.close(figure)
+    caption = f'<p style="font-size: 0.9em; opacity: 0.85; max-width: 50em">{html.escape(description)}</p>'
+    display(
+        {"image/png": picture.getvalue(), "text/plain": "(a picture)"},
+        raw=True,
+        metadata={"image/png": {"alt": description, "width": int(width)}},
+    )
+    display({"text/html": caption, "text/plain": description}, raw=True)
+
+
+def image_grid(images: np.ndarray, titles: Sequence[str] | None = None, *, n_columns: int = 10) -> Figure:
+    """Draw images side by side.
+
+    Args:
+        images: N x H x W x C (or N x H x W) in [0, 1]; one channel is drawn in grey.
+        titles: One for each image.
+        n_columns: Images in a row.
+
+    Raises:
+        ValueError: There are no images, or another number of titles.
+    """
+    images = np.asarray(images)
+    if len(images) == 0:
+        raise ValueError("there are no images to draw")
+    if titles is not None and len(titles) != len(images):
+        raise ValueError(f"there are {len(images)} images, but {len(titles)} titles")
+    n_columns = min(n_columns, len(images))
+    n_rows = -(-len(images) // n_columns)
+    row_height = 1.0 if titles is None else 1.25
+    figure, axes = plt.subplots(n_rows, n_columns, figsize=(0.9 * n_columns, 0.9 * row_height * n_rows), squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    for index, (axis, image) in enumerate(zip(axes.flat, images, strict=False)):
+        axis.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=1)
+        if titles is not None:
+            axis.set_title(titles[index], fontsize=8)
+    return figure
