@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import matplotlib as mpl
 import numpy as np
-from cycler import cycler
 from IPython.display import display
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -29,7 +28,7 @@ def use_house_style() -> None:
     """Set matplotlib's defaults to the house style, for all figures that follow."""
     mpl.rcParams.update(
         {
-            "axes.prop_cycle": cycler(color=COLORS.values()),
+            "axes.prop_cycle": mpl.cycler(color=COLORS.values()),
             "axes.spines.right": False,
             "axes.spines.top": False,
             "axes.grid": True,

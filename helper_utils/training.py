@@ -298,13 +298,12 @@ class _Totals:
         if targets.is_floating_point():  # no classes, so no accuracy
             self.n_correct = math.nan
         else:
-            # stays on the device until the end: no waiting for an accelerator
-            self.n_correct += (logits.detach().argmax(dim=1) == targets).sum()
+            self.n_correct += (logits.argmax(dim=1) == targets).sum().item()
 
     def means(self) -> tuple[float, float]:
         if self.n_examples == 0:
             raise ValueError(_NO_BATCHES)
-        return self.loss / self.n_examples, float(self.n_correct) / self.n_examples
+        return self.loss / self.n_examples, self.n_correct / self.n_examples
 
 
 _NO_BATCHES = "the data loader gave no batches: is the data set empty, or is the loader an iterator that is used up?"

@@ -1,0 +1,173 @@
+"""The command `course`: list, params, doctor, run and refresh."""
+
+import shutil
+import sys
+import textwrap
+
+import click
+
+from helper_utils.course.errors import CourseError
+from helper_utils.course.lessons import Lesson, find_lessons, notebooks_directory, select_lessons
+
+notebooks_option = click.option(
+    "--notebooks",
+    metavar="DIR",
+    envvar="HELPER_UTILS_NOTEBOOKS",
+    help="Folder with the notebooks NN_topic.ipynb; by default the one of the course.",
+)
+timeout_option = click.option(
+    "--timeout",
+    metavar="S",
+    type=click.FloatRange(min=0, min_open=True),
+    default=600,
+    show_default=True,
+    help="Seconds after which a lesson is stopped.",
+)
+jobs_option = click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Lessons at the same time, with the cores divided among them; by default one a core, at most 4.",
+)
+lessons_argument = click.argument("names", metavar="[LESSON]...", nargs=-1)
+
+
+def main() -> None:
+    """Run the command; a character that the terminal cannot show becomes a question mark instead of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    course.main(prog_name="course")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def course() -> None:
+    """Run the lessons of the course without opening them, and collect what they show.
+
+    LESSON is a number (1 or 01), a topic (metrics) or a name (01_metrics); without one all lessons are meant.
+    """
+
+
+@course.command("list")
+@notebooks_option
+def list_(notebooks: str | None) -> None:
+    """Show the lessons: title, promise, objectives and times."""
+    for lesson in find_lessons(notebooks_directory(notebooks)):
+        click.echo(_entry(lesson) + "\n")
+
+
+@course.command()
+@click.argument("name", metavar="LESSON")
+@notebooks_option
+def params(name: str, notebooks: str | None) -> None:
+    """Show the parameters of a lesson: type, default and meaning."""
+    for lesson in select_lessons(find_lessons(notebooks_directory(notebooks)), [name]):
+        if lesson.error:
+            raise CourseError(lesson.error)
+        if not lesson.parameters:
+            click.echo(f"{lesson.name} has no parameters")
+        for parameter in lesson.parameters.values():
+            click.echo(f"{parameter.name}: {parameter.annotation} = {parameter.default}")
+            if parameter.help:
+                click.echo(_indented(parameter.help))
+
+
+@course.command()
+@notebooks_option
+def doctor(notebooks: str | None) -> None:
+    """Check this machine: packages, device, data, folders. Exits with status 1 if something is broken."""
+    from helper_utils.course.doctor import examine
+
+    findings = list(examine(notebooks))
+    for finding in findings:
+        click.echo(f"{finding.state:<7} {finding.name:<18} {finding.text}")
+    broken = sum(finding.state == "broken" for finding in findings)
+    if broken:
+        raise CourseError(f"{broken} of {len(findings)} checks found something broken")
+
+
+@course.command()
+@lessons_argument
+@click.option(
+    "-p", "options", metavar="NAME VALUE", nargs=2, multiple=True, help="Set a parameter of the lessons that have it."
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["quick", "full"]),
+    default="quick",
+    show_default=True,
+    help="quick: the defaults. full: the parameter sets in profiles/full.yaml beside the notebooks.",
+)
+@jobs_option
+@click.option("--output", metavar="DIR", help="A new or empty folder for the results; by default runs/DATE-TIME.")
+@timeout_option
+@click.option(
+    "--strict", is_flag=True, help="A false claim fails a lesson also when its parameters are not the defaults."
+)
+@notebooks_option
+def run(
+    names: tuple[str, ...],
+    options: tuple[tuple[str, str], ...],
+    profile: str,
+    jobs: int | None,
+    output: str | None,
+    timeout: float,
+    strict: bool,
+    notebooks: str | None,
+) -> None:
+    """Run lessons, and write notebooks, pages, tables and a report into a fresh folder."""
+    from helper_utils.course.run import run_lessons, set_parameters
+
+    directory = notebooks_directory(notebooks)
+    lessons = select_lessons(find_lessons(directory), names)
+    values = set_parameters(lessons, directory, options, profile)
+    for line in _partly_used(options, lessons):
+        click.echo(line)
+    sys.exit(run_lessons(lessons, values, output=output, n_at_once=jobs, timeout=timeout, strict=strict))
+
+
+@course.command()
+@lessons_argument
+@jobs_option
+@timeout_option
+@notebooks_option
+def refresh(names: tuple[str, ...], jobs: int | None, timeout: float, notebooks: str | None) -> None:
+    """Run the stored notebooks with their defaults, and store them again with fresh outputs and tidy metadata.
+
+    A notebook that fails is left as it was.
+    """
+    from helper_utils.course.refresh import refresh_lessons
+
+    lessons = select_lessons(find_lessons(notebooks_directory(notebooks)), names)
+    sys.exit(refresh_lessons(lessons, n_at_once=jobs, timeout=timeout))
+
+
+def _entry(lesson: Lesson) -> str:
+    """Return a lesson's lines in the list."""
+    if lesson.error:
+        return f"{lesson.name}\n    {lesson.error}"
+    times = [f"{time} {kind}" for time, kind in ((lesson.quick_time, "quick"), (lesson.full_time, "full")) if time]
+    lines = [f"{lesson.name}  {lesson.title}"]
+    lines += [", ".join(times)] if times else []
+    lines += [lesson.promise] if lesson.promise else []
+    lines += [f"- {objective}" for objective in lesson.objectives]
+    lines += [f"Builds on: {lesson.builds_on}"] if lesson.builds_on else []
+    return "\n".join([lines[0], *map(_indented, lines[1:])]).replace("**", "")
+
+
+def _indented(text: str) -> str:
+    return textwrap.fill(text, _width(), initial_indent="    ", subsequent_indent="    ")
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size().columns, 120)
+
+
+def _partly_used(options: tuple[tuple[str, str], ...], lessons: list[Lesson]) -> list[str]:
+    """Say which parameters only some of the lessons have."""
+    lines = []
+    for name in dict.fromkeys(name for name, _ in options):
+        owners = [lesson.name for lesson in lessons if name in lesson.parameters]
+        if len(owners) < len(lessons):
+            lines.append(f"{name} is a parameter of {', '.join(owners)} only; the other lessons run without it")
+    return lines

@@ -1,0 +1,197 @@
+"""The lessons: which notebooks there are, and what their first cells say about them."""
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from helper_utils.course.errors import CourseError, nearest
+from helper_utils.course.parameters import Parameter, read_parameters
+
+FILE_NAME = re.compile(r"(?P<number>\d\d)_(?P<topic>\w+)\.ipynb")
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One notebook `NN_topic.ipynb` of the course.
+
+    Attributes:
+        path: The notebook file.
+        cells: Its cells as they are in the file; empty when the file cannot be read.
+        error: Why the file cannot be read, or an empty string.
+    """
+
+    path: Path
+    cells: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    error: str = ""
+
+    @property
+    def name(self) -> str:
+        """The file name without its ending, such as `01_metrics`."""
+        return self.path.stem
+
+    @property
+    def number(self) -> int:
+        """The place in the course."""
+        return int(self.name[:2])
+
+    @property
+    def topic(self) -> str:
+        """What the lesson is about, such as `metrics`."""
+        return self.name[3:]
+
+    @cached_property
+    def introduction(self) -> str:
+        """The Markdown before the first code cell."""
+        texts = []
+        for cell in self.cells:
+            if cell.get("cell_type") == "code":
+                break
+            texts.append(source(cell))
+        return "\n\n".join(texts)
+
+    @property
+    def title(self) -> str:
+        """The first heading without the lesson's number; the topic where there is no heading."""
+        heading = re.search(r"^#\s+(?:\d+\s*[^\w\s]?\s*)?(.+)$", self.introduction, re.MULTILINE)
+        return heading[1].strip() if heading else self.topic.replace("_", " ")
+
+    @property
+    def promise(self) -> str:
+        """The first paragraph under the title."""
+        for paragraph in re.split(r"\n\s*\n|^#.*$", self.introduction, flags=re.MULTILINE):
+            text = " ".join(paragraph.split())
+            if text and not text.startswith(("#", "**Time", "**Builds", "-", "*")):
+                return text
+        return ""
+
+    @property
+    def quick_time(self) -> str:
+        """How long the lesson takes with its defaults, in the author's words."""
+        return self._after_time_label(r"([^,;*]+?)\s+quick")
+
+    @property
+    def full_time(self) -> str:
+        """How long the full profile takes, in the author's words."""
+        return self._after_time_label(r"[^*]*?([^,;:*]+?)\s+full")
+
+    @property
+    def builds_on(self) -> str:
+        """The lessons that this one needs, in the author's words."""
+        found = re.search(r"\*\*Builds on:?\*\*:?\s*(.+?)\.?\s*$", self.introduction, re.MULTILINE)
+        return found[1] if found else ""
+
+    @property
+    def objectives(self) -> list[str]:
+        """What a learner can do afterwards: the list under the heading `Objectives`."""
+        section = re.search(r"^#+\s*Objectives\b.*?$(.*?)(?=^#|\Z)", self.introduction, re.MULTILINE | re.DOTALL)
+        if not section:
+            return []
+        items = re.split(r"^\s*(?:[-*+]|\d+[.)])\s+", section[1], flags=re.MULTILINE)[1:]
+        return [" ".join(item.split("\n\n")[0].split()) for item in items]
+
+    @cached_property
+    def parameters(self) -> dict[str, Parameter]:
+        """The values that can be set from outside, by name; empty where no cell is tagged `parameters`.
+
+        Raises:
+            CourseError: If the cell is not valid Python.
+        """
+        for cell in self.cells:
+            if "parameters" in cell.get("metadata", {}).get("tags", []):
+                return read_parameters(source(cell), self.name)
+        return {}
+
+    def _after_time_label(self, pattern: str) -> str:
+        found = re.search(r"\*\*Time:?\*\*:?\s*" + pattern, self.introduction)
+        return found[1].strip() if found else ""
+
+
+def source(cell: dict[str, Any]) -> str:
+    """Return a cell's text, which a notebook file stores as one string or as a list of lines."""
+    return "".join(cell.get("source", ""))
+
+
+def read_lesson(path: Path) -> Lesson:
+    """Read a notebook file; one that is not a notebook becomes a lesson with an `error`."""
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        if not all(isinstance(source(cell), str) and isinstance(cell.get("metadata", {}), dict) for cell in cells):
+            raise TypeError
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        return Lesson(path, error=f"{path.name} cannot be read: {error}")
+    except (KeyError, TypeError, AttributeError):
+        return Lesson(path, error=f"{path.name} is not a notebook: its cells are missing or broken")
+    return Lesson(path, cells)
+
+
+def notebooks_directory(path: str | Path | None = None) -> Path:
+    """Find the folder of the notebooks.
+
+    Args:
+        path: The folder to use; by default `notebooks/` of the checkout that this package lies in, else
+            `notebooks/` in the current directory.
+
+    Returns:
+        The folder as an absolute path.
+
+    Raises:
+        CourseError: If there is no such folder.
+    """
+    if path is not None:
+        chosen = Path(path).expanduser()
+        if not chosen.is_dir():
+            raise CourseError(f"{chosen} is not a folder: --notebooks needs the folder with the files NN_topic.ipynb")
+        return chosen.resolve()
+    places = [CHECKOUT / "notebooks", Path.cwd() / "notebooks"]
+    for place in places:
+        if place.is_dir():
+            return place
+    raise CourseError(
+        f"found no notebooks: neither {places[0]} nor {places[1]} is a folder; name one with --notebooks DIR "
+        "or in HELPER_UTILS_NOTEBOOKS"
+    )
+
+
+def find_lessons(directory: Path) -> list[Lesson]:
+    """Return the lessons in a folder, in reading order.
+
+    Raises:
+        CourseError: If no file in the folder is named like a lesson.
+    """
+    paths = sorted(path for path in directory.glob("*.ipynb") if FILE_NAME.fullmatch(path.name))
+    if not paths:
+        raise CourseError(
+            f"{directory} holds no lessons: they are files named NN_topic.ipynb, such as 01_metrics.ipynb"
+        )
+    return [read_lesson(path) for path in paths]
+
+
+def select_lessons(lessons: Sequence[Lesson], wanted: Sequence[str]) -> list[Lesson]:
+    """Pick lessons by number (`1`, `01`), topic (`metrics`) or name (`01_metrics`); all of them when none is named.
+
+    Raises:
+        CourseError: If a name fits no lesson.
+    """
+    if not wanted:
+        return list(lessons)
+    chosen = {lesson.name for name in wanted for lesson in _named(lessons, name)}
+    return [lesson for lesson in lessons if lesson.name in chosen]
+
+
+def _named(lessons: Sequence[Lesson], wanted: str) -> list[Lesson]:
+    name = wanted.removesuffix(".ipynb").rpartition(os.sep)[2]
+    if name.isdecimal():
+        found = [lesson for lesson in lessons if lesson.number == int(name)]
+        known = [lesson.name[:2] for lesson in lessons]
+    else:
+        found = [lesson for lesson in lessons if name in (lesson.topic, lesson.name)]
+        known = [lesson.topic for lesson in lessons]
+    if not found:
+        raise CourseError(f"unknown lesson {wanted!r}: {nearest(name, known)}")
+    return found

@@ -1,0 +1,16 @@
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from helper_utils.course.pages import write_page
+
+
+def test_a_page_gives_a_picture_the_words_of_its_metadata(tmp_path):
+    picture = new_output(
+        "display_data", {"image/png": "iVBORw0KGgo="}, metadata={"image/png": {"alt": "a <rising> line", "width": 9}}
+    )
+    notebook = new_notebook(cells=[new_code_cell("", outputs=[picture])])
+    nbformat.write(notebook, tmp_path / "01_a.ipynb")
+    write_page(tmp_path / "01_a.ipynb", tmp_path / "01_a.html")
+    page = (tmp_path / "01_a.html").read_text(encoding="utf-8")
+    assert 'alt="a &lt;rising&gt; line"' in page
+    assert page.count("<img") == 1

@@ -1,0 +1,100 @@
+"""The form that every lesson has: what papermill reads, what nbval compares, what everybody can see."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from papermill.inspection import inspect_notebook
+
+ROOT = Path(__file__).parent.parent
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+pytestmark = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+
+
+@pytest.fixture
+def notebook(path: Path) -> nbformat.NotebookNode:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    return notebook
+
+
+def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def tags(cell: nbformat.NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def test_a_lesson_opens_with_title_promise_times_and_objectives(path, notebook):
+    introduction = "\n".join(cell.source for cell in notebook.cells[:3] if cell.cell_type == "markdown")
+    assert re.match(rf"# {path.stem[:2]} · \S", introduction)
+    assert re.search(r"^\*\*Time:\*\* .*quick.*full.*\*\*Builds on:\*\*", introduction, re.MULTILINE)
+    objectives = re.findall(r"^- ", introduction.partition("## Objectives")[2], re.MULTILINE)
+    assert 3 <= len(objectives) <= 5
+
+
+def test_every_parameter_is_typed_and_explained(path, notebook):
+    assert sum("parameters" in tags(cell) for cell in notebook.cells) == 1
+    parameters = inspect_notebook(str(path))
+    assert {"dataset", "seed"} <= set(parameters)
+    for name, parameter in parameters.items():
+        assert parameter["inferred_type_name"] != "None", name
+        assert len(parameter["help"]) > 10, name
+
+
+def test_outputs_are_stored_whole_and_without_noise(path, notebook):  # noqa: ARG001
+    cells = code_cells(notebook)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    for cell in cells:
+        for output in cell.outputs:
+            assert output.output_type != "error", cell.source
+            assert output.get("name") != "stderr", cell.source
+
+
+def test_most_outputs_are_compared_strictly(path, notebook):  # noqa: ARG001
+    with_output = [cell for cell in code_cells(notebook) if cell.outputs]
+    strict = [cell for cell in with_output if "nbval-ignore-output" not in tags(cell)]
+    assert not any("nbval-skip" in tags(cell) for cell in with_output)
+    assert len(strict) >= len(with_output) / 2
+
+
+def test_every_claim_that_is_stored_holds(path, notebook):  # noqa: ARG001
+    claims = [
+        output.metadata["helper_utils"]["claim"]
+        for cell in code_cells(notebook)
+        for output in cell.outputs
+        if "claim" in output.get("metadata", {}).get("helper_utils", {})
+    ]
+    assert claims
+    assert all(claim["holds"] for claim in claims)
+    sentences = [claim["sentence"] for claim in claims]
+    assert len(set(sentences)) == len(sentences)
+
+
+def test_every_picture_has_its_words(path, notebook):  # noqa: ARG001
+    outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
+    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert pictures
+    for picture in pictures:
+        words = picture.metadata.get("image/png", {}).get("alt", "")
+        assert len(words.split()) >= 5
+        assert any(output.get("data", {}).get("text/plain") == words for output in outputs)  # the caption
+
+
+def test_the_file_is_small_and_tells_nothing_about_its_machine(path, notebook):
+    assert path.stat().st_size <= 400_000
+    assert notebook.metadata.kernelspec == KERNEL
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    for cell in notebook.cells:
+        assert set(cell.metadata) <= {"tags"}, cell.metadata
+
+
+def test_it_ends_with_what_to_take_away_and_read(path, notebook):  # noqa: ARG001
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert re.search(r"^## .*mistake", text, re.MULTILINE | re.IGNORECASE)
+    ending = text.partition("What to take away")[2]
+    assert re.search(r"\b(19|20)\d\d\b", ending)  # papers with their year

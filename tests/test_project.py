@@ -1,0 +1,156 @@
+"""The project keeps its own promises: one environment in three files, cheap imports, rooms that stay apart."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from rattler import MatchSpec
+
+import helper_utils
+
+ROOT = Path(__file__).parent.parent
+CONDA_NAMES = {"torch": "pytorch", "jupyter-client": "jupyter_client"}
+PACKAGE = ROOT / "helper_utils"
+FOUNDATION = {"callbacks", "claims", "data", "devices", "plots", "training"}
+HEAVY = ["torch", "torchvision", "torchmetrics", "sklearn", "pandas", "matplotlib", "papermill", "optuna"]
+
+
+def declared() -> list[Requirement]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"].values()
+    return [Requirement(line) for lines in (project["dependencies"], *extras) for line in lines]
+
+
+def test_environment_yml_gives_the_same_packages_and_bounds():
+    dependencies = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    conda = {}
+    for line in dependencies:
+        spec = MatchSpec(line, strict=True)
+        assert spec.name is not None
+        conda[spec.name.normalized] = sorted(str(spec.version or "").split(","))
+    python = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    expected = {"python": [python], "pip": [""]}
+    for requirement in declared():
+        name = CONDA_NAMES.get(requirement.name, requirement.name)
+        expected[name] = sorted(str(requirement.specifier).split(","))
+    assert conda == expected
+
+
+def test_constraints_pin_every_package_exactly_and_name_no_host():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = {}
+    for line in lines:
+        requirement = Requirement(line)  # fails on options and addresses
+        assert requirement.url is None
+        [specifier] = requirement.specifier
+        assert specifier.operator == "=="
+        pins.setdefault(requirement.name.lower(), []).append(specifier.version)
+    for requirement in declared():
+        versions = pins[requirement.name.lower()]
+        assert all(requirement.specifier.contains(version) for version in versions), requirement
+
+
+def test_everything_that_is_imported_is_declared():
+    distributions = metadata.packages_distributions()
+    names = {requirement.name for requirement in declared()} | {"helper-utils"}
+    ours = {path.stem for path in ROOT.rglob("tests/*.py")} | {path.stem for path in ROOT.rglob("benchmarks/*.py")}
+    for path in [*PACKAGE.rglob("*.py"), *ROOT.glob("tests/*.py"), *ROOT.glob("benchmarks/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                modules = [node.module or ""]
+            else:
+                continue
+            for module in {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - ours:
+                providers = {name.lower().replace("_", "-") for name in distributions.get(module, [module])}
+                assert providers & names, f"{path} imports {module}, which pyproject.toml does not declare"
+
+
+@pytest.mark.parametrize("name", helper_utils.__all__)
+def test_every_public_name_exists_and_is_documented(name):
+    assert getattr(helper_utils, name).__doc__
+
+
+def modules_after(code: str) -> set[str]:
+    """The top-level packages that a fresh Python has loaded after some code."""
+    code += "; import sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    return set(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("code", "allowed"),
+    [
+        ("import helper_utils", []),
+        ("import helper_utils.data.directory", []),
+        ("import helper_utils.course.cli", []),
+        ("from helper_utils import claim, record", []),
+        ("from helper_utils import load_dataset, train_model, evaluate_accuracy, set_seed", ["torch"]),
+        ("import helper_utils.plots", ["matplotlib"]),
+    ],
+)
+def test_heavy_packages_load_only_where_used(code, allowed):
+    assert modules_after(code) & set(HEAVY) <= set(allowed)
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """The modules and folders of the package, seen from its top, that a file of it imports."""
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            parents = path.relative_to(PACKAGE).parts[: -node.level] if node.level else ()
+            module = ".".join((*parents, *filter(None, [(node.module or "").removeprefix("helper_utils.")])))
+            if node.level or (node.module or "").startswith("helper_utils"):
+                rooms |= {module.partition(".")[0]} if module else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+            rooms |= {parts[1] for parts in names if parts[0] == "helper_utils" and len(parts) > 1}
+    return rooms
+
+
+def test_rooms_know_nothing_of_the_rooms_above():
+    for path in PACKAGE.rglob("*.py"):
+        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if room in FOUNDATION:
+            assert imported_rooms(path) <= FOUNDATION, path
+        elif room not in ("course", "__main__"):
+            assert "course" not in imported_rooms(path), path
+
+
+def test_the_course_runner_imports_no_torch():
+    for path in (PACKAGE / "course").rglob("*.py"):
+        assert not re.search(r"^\s*(import|from) torch", path.read_text(), re.MULTILINE), path
+
+
+def test_a_process_that_the_tests_start_has_no_network():
+    code = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=1)"  # an address kept for documentation
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "the tests have no network" in result.stderr
+
+
+def test_the_makefile_explains_itself():
+    result = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
+    for target in ("course", "test", "lab", "lint", "notebooks", "clean"):
+        assert re.search(rf"make {target} +\w", result.stdout), target
+
+
+def test_every_lesson_has_its_module_and_its_tests_under_one_name():
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        topic = notebook.stem.partition("_")[2]
+        if topic in ("start_here", "capstone"):  # these two use the topics of the others
+            continue
+        assert (ROOT / "helper_utils" / f"{topic}.py").exists()
+        assert (ROOT / "tests" / f"test_{topic}.py").exists()
+
+
+def test_the_readme_lists_every_lesson():
+    readme = (ROOT / "README.md").read_text()
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        assert f"notebooks/{notebook.name}" in readme
