@@ -1,5 +1,5 @@
 import nbformat
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from helper_utils.course.pages import write_page
 
@@ -14,3 +14,14 @@ def test_a_page_gives_a_picture_the_words_of_its_metadata(tmp_path):
     page = (tmp_path / "01_a.html").read_text(encoding="utf-8")
     assert 'alt="a &lt;rising&gt; line"' in page
     assert page.count("<img") == 1
+
+
+def test_formulas_are_drawn_without_scripts_and_code_is_left_alone(tmp_path):
+    text = "Inline $a < b$, shown $$\\frac{1}{2}$$ and `code with $5 and $6`, unknown $\\nosuchcommand{x$."
+    nbformat.write(new_notebook(cells=[new_markdown_cell(text)]), tmp_path / "01_a.ipynb")
+    write_page(tmp_path / "01_a.ipynb", tmp_path / "01_a.html")
+    page = (tmp_path / "01_a.html").read_text(encoding="utf-8")
+    assert "<mfrac>" in page
+    assert "code with $5 and $6" in page
+    assert "nosuchcommand" in page
+    assert "src=" not in page

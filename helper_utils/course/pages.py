@@ -1,35 +1,52 @@
-"""Executed notebooks as HTML pages that can be read without a network. Imports nbconvert: slow."""
+"""Executed notebooks as HTML pages that need no network. Imports nbconvert: slow."""
 
+import html
+import re
 from pathlib import Path
 
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from latex2mathml.converter import convert
 from nbconvert.exporters import HTMLExporter
 
 from helper_utils.course.files import write_text
 
-# What we change in nbconvert's page: its pictures lack their alternative texts, and it waits for scripts from the net
-# before it shows anything. RequireJS serves only the widgets of old notebooks and is left out; MathJax comes when it
-# comes, and without a network the formulas stay readable as LaTeX.
+# nbconvert's own page loads its scripts for formulas, diagrams and old widgets from the net, and leaves out the
+# alternative texts of pictures. Here formulas are MathML, which browsers draw by themselves.
 TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}{%- endblock -%}
-{%- block html_head_js_mathjax -%}
-<script type="text/x-mathjax-config">
-MathJax.Hub.Config({
-  tex2jax: {inlineMath: [['$', '$'], ['\\\\(', '\\\\)']], processEscapes: true},
-  messageStyle: 'none'
-});
-</script>
-<script async src="{{ resources.mathjax_url }}"></script>
-{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 {%- block data_png scoped -%}
 {{- super() | replace('<img ', '<img alt="%s" ' | format(output | get_metadata('alt', 'image/png') | escape_html)) -}}
 {%- endblock -%}
 """
 
+# Code comes first: a dollar in it is no formula.
+CODE_OR_FORMULA = re.compile(r"<(code|pre)\b.*?</\1>|\$\$(?P<display>.+?)\$\$|\$(?P<inline>[^$]+?)\$", re.DOTALL)
+
+
+class PageExporter(HTMLExporter):
+    """nbconvert's HTML with formulas as MathML (https://www.w3.org/TR/mathml-core/)."""
+
+    @pass_context
+    def markdown2html(self, context: Context, source: str) -> str:
+        """Turn a Markdown cell into HTML."""
+        return CODE_OR_FORMULA.sub(_as_mathml, super().markdown2html(context, source))
+
 
 def write_page(notebook: Path, page: Path) -> None:
     """Write a notebook file as one self-contained HTML page, its pictures embedded."""
-    exporter = HTMLExporter(raw_template=TEMPLATE, embed_images=True)
-    html, _ = exporter.from_filename(str(notebook))
-    write_text(page, html)
+    content, _ = PageExporter(raw_template=TEMPLATE, embed_images=True).from_filename(str(notebook))
+    write_text(page, content)
+
+
+def _as_mathml(found: re.Match[str]) -> str:
+    formula = found["display"] or found["inline"]
+    if not formula:
+        return found[0]
+    try:
+        return convert(html.unescape(formula), display="block" if found["display"] else "inline")
+    except Exception:  # what the converter does not know stays readable as LaTeX
+        return found[0]
