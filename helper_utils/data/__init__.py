@@ -1,0 +1,9 @@
+"""Data sets and loaders: where the data lies, how it is read, split and normalised, and how batches are served.
+
+`directory` (where data lies) · `datasets` (`load_dataset`, the splits) · `loaders` (batches) · `augmentation` (batches
+changed at random) · sources: `shapes` (drawn by us), `downloads` (MNIST and the like), `folders` (your own images).
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,284 @@
+"""Data sets by name: read, split, cut to size and normalised."""
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import downloads, folders, shapes
+from .directory import data_directory
+from .sources import Pictures, Source, SplitSource
+
+DATASET_NAMES = ("digits", "shapes", *downloads.DOWNLOADS, "folder:PATH")
+
+HELD_OUT = 0.2
+"""The share of the images that is set aside for a part (validation or test) that the source does not have."""
+N_SHAPES = (4000, 1000, 1000)
+"""The number of training, validation and test images of `shapes`."""
+MIN_IMAGES = 3
+"""The smallest class that can be split: one image for each part."""
+MIN_VAL_SIZE = 1000
+"""`subset_size` does not cut the validation part below this: a smaller one measures too little."""
+
+
+class Part(NamedTuple):
+    """The images and labels of one part of a data set.
+
+    Attributes:
+        inputs: Normalised images, shape (N, C, H, W), float32.
+        targets: Class numbers, shape (N,), int64.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """A data set in memory, split and normalised.
+
+    Attributes:
+        name: The name it was asked for by.
+        train: What a model learns from.
+        val: What choices are made by.
+        test: What the chosen model is measured on, once.
+        class_names: The names of the classes, in the order of their numbers.
+        mean: Mean of each channel over the training part, of pixels in [0, 1], shape (C,).
+        std: Standard deviation of each channel, likewise.
+    """
+
+    name: str
+    train: Part
+    val: Part
+    test: Part
+    class_names: tuple[str, ...]
+    mean: Tensor
+    std: Tensor
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{part}={len(getattr(self, part).targets)}" for part in ("train", "val", "test"))
+        return f"Dataset({self.name!r}, {sizes}, image_shape={self.image_shape}, num_classes={self.num_classes})"
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image."""
+        channels, height, width = self.train.inputs.shape[1:]
+        return channels, height, width
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes."""
+        return len(self.class_names)
+
+    def to_pictures(self, images: Tensor) -> Tensor:
+        """Turn normalised images back into pictures that `matplotlib.pyplot.imshow` shows.
+
+        Args:
+            images: Shape (N, C, H, W) or (C, H, W), normalised.
+
+        Returns:
+            Shape (N, H, W, C) or (H, W, C), on the CPU, values in [0, 1].
+        """
+        mean, std = (statistic.cpu().view(-1, 1, 1) for statistic in (self.mean, self.std))
+        return (images.detach().cpu() * std + mean).clamp(0, 1).movedim(-3, -1)
+
+
+def load_dataset(
+    name: str,
+    *,
+    subset_size: int | None = None,
+    imbalanced: bool = False,
+    imbalance_ratio: float = 0.1,
+    seed: int = 0,
+    data_dir: str | Path | None = None,
+    image_size: int | None = None,
+    device: torch.device | str = "cpu",
+) -> Dataset:
+    """Load a data set and split it into training, validation and test parts.
+
+    Where a data set has an official test part, that one is used. A part that the source does not have is a fifth of
+    the images, split off at random with the same shares of the classes. `shapes` draws 4,000, 1,000 and 1,000 images.
+    The cards in data/README.md describe each data set.
+
+    Args:
+        name: `digits`, `shapes`, `mnist`, `fashion_mnist`, `cifar10`, or `folder:PATH` for your own images.
+        subset_size: The number of training images; all by default. The validation part is cut to a quarter of that,
+            though never below 1,000 images (or all, where there are fewer). The test part stays whole, so that
+            results for different sizes are measured on the same images.
+        imbalanced: Whether the classes are unequally frequent, in all three parts alike. The first class is the most
+            frequent and the frequencies fall geometrically to the last class, as in Cui et al. (2019,
+            https://arxiv.org/abs/1901.05555).
+        imbalance_ratio: The last class is this many times as frequent as the first one; above 0, at most 1. Used only
+            with `imbalanced`.
+        seed: Decides which images are drawn, split off and kept. The same seed gives the same data.
+        data_dir: The data directory; see `data_directory`.
+        image_size: Height and width in pixels; those of the data set by default (folders: 32). Other sizes of
+            downloaded images and digits are interpolated; shapes are drawn in this size.
+        device: Where the tensors are put.
+
+    Returns:
+        The data set, normalised with the mean and standard deviation of each channel of the training part.
+
+    Raises:
+        ValueError: If the name is unknown, an argument is out of range, or a folder cannot be used as a data set.
+        FileNotFoundError: If a folder does not exist.
+        RuntimeError: If a download failed or a downloaded file is damaged.
+        PermissionError: If something must be downloaded and the data directory is not writable.
+    """
+    _check_arguments(subset_size, imbalance_ratio, seed, image_size)
+    ratio = imbalance_ratio if imbalanced else None
+    if name == "shapes":
+        source = _draw_shapes(subset_size, ratio, seed, image_size)
+    else:
+        source = _cut(_split(_open(name, data_dir), seed), subset_size, ratio, seed)
+    train, val, test = (_to_part(pictures, image_size) for pictures in (source.train, source.val, source.test))
+    std, mean = torch.std_mean(train.inputs, dim=(0, 2, 3), correction=0)
+    std = std.clamp_min(1 / 255)  # a channel of one colour stays finite
+    for part in (train, val, test):
+        part.inputs.sub_(mean.view(-1, 1, 1)).div_(std.view(-1, 1, 1))
+    train, val, test = (Part(part.inputs.to(device), part.targets.to(device)) for part in (train, val, test))
+    return Dataset(name, train, val, test, source.class_names, mean.to(device), std.to(device))
+
+
+def _check_arguments(subset_size: int | None, imbalance_ratio: float, seed: int, image_size: int | None) -> None:
+    if subset_size is not None and subset_size < 1:
+        raise ValueError(f"subset_size is {subset_size}; expected a number of training images, 1 or more")
+    if not 0 < imbalance_ratio <= 1:
+        raise ValueError(f"imbalance_ratio is {imbalance_ratio}; expected a number above 0 and at most 1")
+    if seed < 0:
+        raise ValueError(f"seed is {seed}; expected 0 or more")
+    if image_size is not None and image_size < 8:
+        raise ValueError(f"image_size is {image_size}; expected 8 pixels or more")
+
+
+def _open(name: str, data_dir: str | Path | None) -> Source:
+    if name == "digits":
+        return _read_digits()
+    if name in downloads.DOWNLOADS:
+        return downloads.read(name, data_directory(data_dir))
+    if name.startswith("folder:"):
+        return folders.find(name.removeprefix("folder:"))
+    nearest = difflib.get_close_matches(name.lower(), DATASET_NAMES, n=1)
+    hint = f" Did you mean '{nearest[0]}'?" if nearest else ""
+    raise ValueError(f"unknown data set '{name}'; known are {', '.join(DATASET_NAMES)}.{hint}")
+
+
+def _read_digits() -> Source:
+    from sklearn.datasets import load_digits
+
+    pixels, targets = map(np.asarray, load_digits(return_X_y=True))
+    images = np.rint(pixels * (255 / 16)).astype(np.uint8)  # scikit-learn has grey levels 0 to 16
+    return Source(tuple("0123456789"), Pictures(images.reshape(-1, 8, 8, 1), targets.astype(np.int64)))
+
+
+def _draw_shapes(subset_size: int | None, ratio: float | None, seed: int, image_size: int | None) -> SplitSource:
+    weights = _class_weights(len(shapes.CLASS_NAMES), ratio or 1.0)
+    # Each part has its own random numbers: the validation and test images are the same for every subset_size.
+    train, val, test = (
+        Pictures(*shapes.draw(_class_counts(weights, size), image_size or shapes.DEFAULT_IMAGE_SIZE, [seed, number]))
+        for number, size in enumerate((subset_size or N_SHAPES[0], *N_SHAPES[1:]))
+    )
+    return SplitSource(shapes.CLASS_NAMES, train, val, test)
+
+
+def _split(source: Source, seed: int) -> SplitSource:
+    """Split off the parts that the source does not have."""
+    train, val, test = source.train, source.val, source.test
+    if test is None:
+        train, test = _split_off(train, source.class_names, seed)
+    if val is None:
+        train, val = _split_off(train, source.class_names, seed)
+    return SplitSource(source.class_names, train, val, test)
+
+
+def _split_off(pictures: Pictures, class_names: tuple[str, ...], seed: int) -> tuple[Pictures, Pictures]:
+    from sklearn.model_selection import train_test_split
+
+    counts = np.bincount(pictures.labels, minlength=len(class_names))
+    if counts.min() < MIN_IMAGES:
+        raise ValueError(
+            f"class '{class_names[counts.argmin()]}' has {counts.min()} images, too few to split off a validation or "
+            f"test part; add images until every class has {MIN_IMAGES} or more"
+        )
+    kept, held_out = train_test_split(
+        np.arange(len(pictures.labels)),
+        test_size=max(round(HELD_OUT * len(pictures.labels)), len(class_names)),
+        stratify=pictures.labels,
+        random_state=int(np.random.SeedSequence(seed).generate_state(1)[0]),
+    )
+    return pictures.take(np.asarray(kept)), pictures.take(np.asarray(held_out))
+
+
+def _cut(source: SplitSource, subset_size: int | None, ratio: float | None, seed: int) -> SplitSource:
+    """Keep as many images of each class as `subset_size` and the imbalance `ratio` ask for."""
+    if subset_size is None and ratio is None:
+        return source
+    n_classes = len(source.class_names)
+    most = sum(_available(source.train.labels, n_classes, ratio))
+    if subset_size is not None and subset_size > most:
+        raise ValueError(f"subset_size is {subset_size}, but there are only {most} training images; ask for fewer")
+    val_size = None if subset_size is None else max(MIN_VAL_SIZE, subset_size // 4)
+    parts = ((source.train, subset_size), (source.val, val_size), (source.test, None))
+    # Each part has its own random numbers: which test images are kept does not depend on subset_size.
+    train, val, test = (
+        _choose(pictures, size, n_classes, ratio, np.random.default_rng([seed, number]))
+        for number, (pictures, size) in enumerate(parts)
+    )
+    return SplitSource(source.class_names, train, val, test)
+
+
+def _choose(
+    pictures: Pictures, size: int | None, n_classes: int, ratio: float | None, rng: np.random.Generator
+) -> Pictures:
+    """Choose `size` images at random, or as many as there are, that keep the imbalance `ratio`."""
+    available = _available(pictures.labels, n_classes, ratio)
+    counts = available if size is None or size >= available.sum() else _class_counts(available, size)
+    chosen = [
+        rng.choice(np.flatnonzero(pictures.labels == label), count, replace=False) for label, count in enumerate(counts)
+    ]
+    return pictures.take(np.sort(np.concatenate(chosen)))
+
+
+def _available(labels: np.ndarray, n_classes: int, ratio: float | None) -> np.ndarray:
+    """The largest numbers of images in each class that keep the imbalance `ratio`."""
+    counts = np.bincount(labels, minlength=n_classes)
+    if ratio is None:
+        return counts
+    weights = _class_weights(n_classes, ratio)
+    return np.maximum(np.floor(weights * (counts / weights).min() + 1e-9), 1).astype(np.int64)
+
+
+def _class_weights(n_classes: int, ratio: float) -> np.ndarray:
+    """Frequencies that fall geometrically from 1 for the first class to `ratio` for the last."""
+    return np.geomspace(1, ratio, n_classes)
+
+
+def _class_counts(weights: np.ndarray, size: int) -> np.ndarray:
+    """Whole numbers, 1 or more, that are in proportion to `weights` and sum to `size`."""
+    if size < len(weights):
+        raise ValueError(f"subset_size is {size}, less than the {len(weights)} classes; ask for one image a class")
+    exact = weights * (size / weights.sum())
+    counts = np.maximum(np.floor(exact), 1).astype(np.int64)
+    while counts.sum() < size:
+        counts[np.argmax(exact - counts)] += 1
+    while counts.sum() > size:
+        counts[np.argmax(np.where(counts > 1, counts - exact, -np.inf))] -= 1
+    return counts
+
+
+def _to_part(pictures: Pictures, image_size: int | None) -> Part:
+    """Turn files, or uint8 images (N, H, W, C), into floats in [0, 1] of shape (N, C, H, W)."""
+    if pictures.images.ndim == 1:
+        size = image_size or folders.DEFAULT_IMAGE_SIZE
+        pictures = Pictures(folders.read(pictures.images, size), pictures.labels)
+    images = torch.from_numpy(pictures.images).movedim(-1, 1)
+    if image_size is not None and images.shape[-2:] != (image_size, image_size):
+        images = torch.nn.functional.interpolate(
+            images.contiguous(), (image_size, image_size), mode="bilinear", antialias=True
+        )
+    inputs = images.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
+    return Part(inputs, torch.from_numpy(pictures.labels))

@@ -1,0 +1,47 @@
+"""The data directory: where downloaded data sets lie."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import platformdirs
+
+ENVIRONMENT_VARIABLE = "HELPER_UTILS_DATA"
+
+
+def data_directory(path: str | Path | None = None) -> Path:
+    """Return the folder that holds the downloaded data sets. It need not exist yet.
+
+    The first of these that is given: `path`, the environment variable `HELPER_UTILS_DATA`, `data/` of the checkout
+    that this package is imported from, the user's cache.
+
+    Args:
+        path: The folder, where the caller has one in mind; `~` stands for the home folder.
+
+    Returns:
+        An absolute path.
+    """
+    chosen = path or os.environ.get(ENVIRONMENT_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    checkout = Path(__file__).resolve().parents[2]
+    if (checkout / "pyproject.toml").is_file() and (checkout / "data" / "README.md").is_file():
+        return checkout / "data"
+    return platformdirs.user_cache_path("helper_utils")
+
+
+def require_writable(directory: Path) -> None:
+    """Make `directory` where it is missing, and check that files can be written there.
+
+    Raises:
+        PermissionError: If they cannot.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise PermissionError(
+            f"the data directory {directory} is not writable ({error.strerror}). Make it writable, or choose another "
+            f"one with data_dir=... or the environment variable {ENVIRONMENT_VARIABLE}."
+        ) from error
