@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
+import hypothesis
 import nbformat
 import pytest
 
@@ -32,6 +33,9 @@ for _variable in (
     os.environ[_variable] = str(_folder)
 
 os.environ["HELPER_UTILS_STRICT"] = "1"
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # a busy machine is slow, not wrong
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,6 +9,7 @@ import numpy as np
 from IPython.display import display
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from PIL import Image
 
 # The colour-blind-safe palette of Okabe and Ito (2008), https://jfly.uni-koeln.de/color/, most contrast first.
 COLORS = {
@@ -59,17 +60,23 @@ def show_figure(figure: Figure, description: str) -> None:
     """
     if not description.strip():
         raise ValueError("description is empty: say in a sentence what the figure shows")
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=_DPI, metadata={"Software": None})
     width, _ = figure.get_size_inches() * 96  # CSS pixels an inch: the size on the page, whatever the resolution
     plt.close(figure)
     caption = f'<p style="font-size: 0.9em; opacity: 0.85; max-width: 50em">{html.escape(description)}</p>'
     display(
-        {"image/png": picture.getvalue(), "text/plain": "(a picture)"},
+        {"image/png": _small_png(figure), "text/plain": "(a picture)"},
         raw=True,
         metadata={"image/png": {"alt": description, "width": int(width)}},
     )
     display({"text/html": caption, "text/plain": description}, raw=True)
+
+
+def _small_png(figure: Figure) -> bytes:
+    """Draw a figure as PNG with a palette of 256 colours: a third of the size, and no difference to the eye."""
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=_DPI)
+    Image.open(drawn).convert("RGB").quantize(256).save(small, format="png", optimize=True)
+    return small.getvalue()
 
 
 def image_grid(images: np.ndarray, titles: Sequence[str] | None = None, *, n_columns: int = 10) -> Figure:

@@ -96,7 +96,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
     server = Server()
     for name, dataset in (("mnist", datasets.MNIST), ("fashion_mnist", datasets.FashionMNIST)):
-        archives = {f"{file}.gz": gzip.compress(content) for file, content in mnist_files().items()}
+        archives = {f"{file}.gz": gzip.compress(content, mtime=0) for file, content in mnist_files().items()}
         server.files.update(archives)
         _expect(monkeypatch, name, mnist_files(), archives)
         monkeypatch.setattr(dataset, "mirrors", [server.url])

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, CyclicLR, LinearLR, OneCycleLR, ReduceLROnPlateau, StepLR
@@ -350,7 +350,6 @@ def batches_of(predictions: list[int], targets: list[int], n_classes: int) -> li
 labels = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=30)
 
 
-@settings(deadline=None)
 @given(labels, st.sampled_from(["macro", "micro", "weighted"]))
 def test_metrics_are_those_of_scikit_learn_over_the_whole_data(pairs, average):
     from sklearn import metrics

@@ -57,15 +57,12 @@ def normalised(path: Path) -> str:
     import nbformat
 
     notebook: Any = nbformat.read(path, as_version=4)
-    for name in ("papermill", "widgets"):  # times and paths; random model ids
-        notebook.metadata.pop(name, None)
-    notebook.metadata.update(kernelspec=KERNELSPEC, language_info=LANGUAGE_INFO)
+    # Everything else differs from run to run or from editor to editor: times, paths, random ids of widgets.
+    notebook.metadata = {"kernelspec": KERNELSPEC, "language_info": LANGUAGE_INFO}
     count = 0
     for cell in notebook.cells:
-        for name in ("papermill", "execution"):
-            cell.metadata.pop(name, None)
-        if not cell.metadata.get("tags", True):  # papermill gives every cell an empty list
-            del cell.metadata["tags"]
+        tags = cell.metadata.get("tags")  # papermill gives every cell a list, most of them empty
+        cell.metadata = {"tags": tags} if tags else {}
         if cell.cell_type == "code" and cell.source.strip():
             count += 1
             cell.execution_count = count
