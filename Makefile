@@ -52,7 +52,7 @@ benchmarks: $(READY) ## measure again what the README says about speed (installs
 
 constraints: $(READY) ## pin the newest versions that pyproject.toml allows
 	$(RUN) -m pip install --quiet uv
-	$(RUN) -m uv pip compile --upgrade --universal --no-header --no-annotate --python-version 3.11 --extra dev --extra benchmarks \
+	$(RUN) -m uv pip compile --upgrade --universal --no-header --no-annotate --python-version 3.11 --all-extras \
 		pyproject.toml --output-file constraints.txt
 
 clean: ## remove the environment, caches and results; data and stored notebooks stay

@@ -12,6 +12,7 @@ from .devices import describe_device as describe_device
 from .devices import get_device as get_device
 from .devices import set_seed as set_seed
 from .devices import spawn_seeds as spawn_seeds
+from .quizzes import show_quiz as show_quiz
 from .training import History as History
 from .training import evaluate_accuracy as evaluate_accuracy
 from .training import evaluate_loss as evaluate_loss

@@ -16,7 +16,7 @@ from rattler import MatchSpec
 import helper_utils
 
 ROOT = Path(__file__).parent.parent
-CONDA_NAMES = {"torch": "pytorch", "jupyter-client": "jupyter_client"}
+CONDA_NAMES = {"torch": "pytorch", "jupyter-client": "jupyter_client", "playwright": "playwright-python"}
 PACKAGE = ROOT / "helper_utils"
 FOUNDATION = {"callbacks", "claims", "data", "devices", "plots", "training"}
 HEAVY = ["torch", "torchvision", "torchmetrics", "sklearn", "pandas", "matplotlib", "papermill", "optuna"]
@@ -30,7 +30,11 @@ def declared() -> list[Requirement]:
 
 def test_environment_yml_gives_the_same_packages_and_bounds():
     dependencies = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    [*dependencies, through_pip] = dependencies
     conda = {}
+    for line in through_pip["pip"]:
+        requirement = Requirement(line)
+        conda[requirement.name] = sorted(str(requirement.specifier).split(","))
     for line in dependencies:
         spec = MatchSpec(line, strict=True)
         assert spec.name is not None
