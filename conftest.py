@@ -33,6 +33,7 @@ for _variable in (
     os.environ[_variable] = str(_folder)
 
 os.environ["HELPER_UTILS_STRICT"] = "1"
+os.environ["HELPER_UTILS_PROGRESS"] = "off"
 
 hypothesis.settings.register_profile("any machine", deadline=None)  # a busy machine is slow, not wrong
 hypothesis.settings.load_profile("any machine")

@@ -12,6 +12,9 @@ from .devices import describe_device as describe_device
 from .devices import get_device as get_device
 from .devices import set_seed as set_seed
 from .devices import spawn_seeds as spawn_seeds
+from .exercises import exercise as exercise
+from .exercises import hint as hint
+from .exercises import show_answer as show_answer
 from .quizzes import show_quiz as show_quiz
 from .training import History as History
 from .training import evaluate_accuracy as evaluate_accuracy

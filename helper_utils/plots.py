@@ -29,7 +29,7 @@ def use_house_style() -> None:
     """Set matplotlib's defaults to the house style, for all figures that follow."""
     mpl.rcParams.update(
         {
-            "axes.prop_cycle": mpl.cycler(color=COLORS.values()),
+            "axes.prop_cycle": plt.cycler(color=COLORS.values()),
             "axes.spines.right": False,
             "axes.spines.top": False,
             "axes.grid": True,

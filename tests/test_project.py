@@ -119,6 +119,9 @@ def imported_rooms(path: Path) -> set[str]:
     return rooms
 
 
+TEACHING = {"exercises", "quizzes"}
+
+
 def test_rooms_know_nothing_of_the_rooms_above():
     for path in PACKAGE.rglob("*.py"):
         room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
@@ -126,6 +129,7 @@ def test_rooms_know_nothing_of_the_rooms_above():
             assert imported_rooms(path) <= FOUNDATION, path
         elif room not in ("course", "__main__"):
             assert "course" not in imported_rooms(path), path
+            assert room in TEACHING or not TEACHING & imported_rooms(path), path
 
 
 def test_the_course_runner_imports_no_torch():

@@ -184,6 +184,7 @@ def _environment(job: Job) -> dict[str, str]:
     for variable in THREAD_VARIABLES:
         environment.setdefault(variable, str(job.n_threads))
     environment["HELPER_UTILS_STRICT"] = "1" if job.strict else "0"
+    environment["HELPER_UTILS_PROGRESS"] = "off"  # nobody is learning
     environment["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     # The notebooks import the package that runs them, also where it is not installed.
     paths = [str(PACKAGE_PARENT), environment.get("PYTHONPATH", "")]
