@@ -13,7 +13,7 @@ FINDS_US := import helper_utils, os, sys; sys.exit(not os.path.samefile(os.path.
 $(shell cd / && "$(CURDIR)/$(RUN)" -c "$(FINDS_US)" "$(CURDIR)/helper_utils" 2>/dev/null || rm -f "$(CURDIR)/$(READY)")
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lint check-types unit-tests notebook-tests notebooks lab format constraints benchmarks clean
+.PHONY: help course test lint check-types unit-tests test-browser notebook-tests notebooks lab format constraints benchmarks clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ check-types: $(READY) ## pyright
 
 unit-tests: $(READY) ## pytest
 	$(ONE_THREAD) .ci/offline $(RUN) -m pytest -n $(WORKERS) --dist loadfile tests
+
+test-browser: $(READY) ## drive the first lessons in the real JupyterLab (needs chromium)
+	.ci/offline $(RUN) -m pytest tests/test_browser.py
 
 notebook-tests: $(READY) ## nbval; what failed is kept in build/failed-notebooks
 	$(ONE_THREAD) .ci/offline $(RUN) -m pytest -n $(WORKERS) --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 120 notebooks
@@ -64,5 +67,5 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "$(PYTHON) is $$($(PYTHON) --version 2>&1): the course needs Python 3.11 or newer; try make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,cluster]"
 	@touch $@

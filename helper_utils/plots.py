@@ -9,6 +9,7 @@ import numpy as np
 from IPython.display import display
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 from PIL import Image
 
 # The colour-blind-safe palette of Okabe and Ito (2008), https://jfly.uni-koeln.de/color/, most contrast first.
@@ -29,7 +30,7 @@ def use_house_style() -> None:
     """Set matplotlib's defaults to the house style, for all figures that follow."""
     mpl.rcParams.update(
         {
-            "axes.prop_cycle": plt.cycler(color=COLORS.values()),
+            "axes.prop_cycle": cycler(color=COLORS.values()),
             "axes.spines.right": False,
             "axes.spines.top": False,
             "axes.grid": True,

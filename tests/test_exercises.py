@@ -2,6 +2,8 @@
 
 import pytest
 
+from helper_utils.course.lessons import find_lessons, notebooks_directory, source
+from helper_utils.course.progress_page import exercise_names
 from helper_utils.exercises import Exercise, check, check_source, find_exercise
 from helper_utils.exercises.catalogue import UnknownExerciseError, exercises_of, topics
 
@@ -54,6 +56,13 @@ def test_the_reference_answer_is_right(exercise: Exercise):
 def test_the_answer_that_is_shown_is_right_when_it_is_pasted_into_the_cell(exercise: Exercise):
     cell = f'@exercise("{exercise.name}")\n{exercise.answer_source}'
     assert check_source(exercise.name, cell).verdict == "right"
+
+
+@pytest.mark.parametrize("lesson", find_lessons(notebooks_directory()), ids=lambda lesson: lesson.name)
+def test_the_cells_of_a_lesson_are_the_untouched_cells_of_its_exercises(lesson):
+    cells = [source(cell).strip() for cell in lesson.cells]
+    for name in exercise_names(lesson):
+        assert find_exercise(name).cell.strip() in cells
 
 
 @each_wrong_answer

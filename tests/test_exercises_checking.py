@@ -1,6 +1,9 @@
 """What is said about answers of every kind: loops, exceptions, wrong types, changed arguments; about cells as text."""
 
 import contextlib
+import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -176,6 +179,20 @@ def test_what_cannot_be_stopped_is_left_behind(monkeypatch):
     monkeypatch.setattr("helper_utils.exercises.limits.GRACE", 0.1)
     verdict = check(TOTAL, lambda values: time.sleep(1.5), seconds=0.1)  # noqa: ARG005
     assert "restart the kernel" in verdict.message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl-C there")
+def test_an_interrupt_by_the_learner_ends_the_loop():
+    n_threads = threading.active_count()
+
+    def interrupted(values):  # noqa: ARG001
+        os.kill(os.getpid(), signal.SIGINT)
+        while True:
+            pass
+
+    with pytest.raises(KeyboardInterrupt):
+        check(TOTAL, interrupted, seconds=60)
+    assert threading.active_count() == n_threads
 
 
 def test_an_exception_names_the_line_of_the_learner():

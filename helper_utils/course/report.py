@@ -192,7 +192,7 @@ class Report:
         from jinja2 import Environment, StrictUndefined
 
         environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-        environment.filters["plain"] = _plain
+        environment.filters["plain"] = as_text
         template = files("helper_utils.course").joinpath("index.html.j2").read_text(encoding="utf-8")
         return environment.from_string(template).render(report=self)
 
@@ -203,7 +203,7 @@ def _suite(entry: Entry, started: datetime.datetime) -> ElementTree.Element:
     suite.set("timestamp", started.replace(tzinfo=None).isoformat(timespec="seconds"))
     properties = ElementTree.SubElement(suite, "properties")
     for name, value in entry.parameters.items():
-        ElementTree.SubElement(properties, "property", name=name, value=_xml(_plain(value)))
+        ElementTree.SubElement(properties, "property", name=name, value=_xml(as_text(value)))
     execution = ElementTree.SubElement(
         suite, "testcase", classname=result.lesson, name="execution", time=f"{result.seconds:.2f}"
     )
@@ -218,7 +218,7 @@ def _suite(entry: Entry, started: datetime.datetime) -> ElementTree.Element:
         if not claim["holds"]:
             kind = "failure" if entry.strict else "skipped"
             problem = ElementTree.SubElement(case, kind, message="the claim does not hold")
-            problem.text = _xml(f"evidence: {_plain(claim['evidence'])}")
+            problem.text = _xml(f"evidence: {as_text(claim['evidence'])}")
     for kind, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(kind, str(len(list(suite.iter(tag)))))
     return suite
@@ -229,7 +229,7 @@ def _xml(text: str) -> str:
     return NOT_IN_XML.sub("", text)
 
 
-def _plain(value: Any) -> str:
+def as_text(value: Any) -> str:
     """Return a value as text: texts as they are, everything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
@@ -238,5 +238,5 @@ def _as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(columns)
-    writer.writerows([_plain(row.get(column)) for column in columns] for row in rows)
+    writer.writerows([as_text(row.get(column)) for column in columns] for row in rows)
     return buffer.getvalue()

@@ -140,7 +140,7 @@ class _Worker:
             kill_tree(process)
         self.process.join()
         self.connection.close()
-        log = _log_path(self.job)
+        log = log_path(self.job)
         if log.exists() and (log.stat().st_size == 0 or (self.result and self.result.passed)):
             log.unlink()
 
@@ -166,9 +166,7 @@ def _process_context() -> Any:
 def _signals_noted() -> Iterator[list[int]]:
     """Collect the signals that ask for an end, instead of letting them interrupt whatever runs at that moment."""
     noted: list[int] = []
-    previous = {
-        number: signal.signal(number, lambda number, _frame: noted.append(number)) for number in _stop_signals()
-    }
+    previous = {number: signal.signal(number, lambda number, _frame: noted.append(number)) for number in stop_signals()}
     try:
         yield noted
     finally:
@@ -176,11 +174,13 @@ def _signals_noted() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _stop_signals() -> list[signal.Signals]:
+def stop_signals() -> list[signal.Signals]:
+    """Return the signals that ask a run to end, as far as the system has them."""
     return [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__]
 
 
-def _log_path(job: Job) -> Path:
+def log_path(job: Job) -> Path:
+    """Return where a job keeps what its processes print outside the notebook."""
     return job.output.with_suffix(".log")
 
 
@@ -188,12 +188,12 @@ def _work(connection: Connection, job: Job, scratch: str) -> None:
     """Run one notebook; this is the process's main function."""
     # A signal for the whole group, such as Ctrl-C, reaches the parent too, and the parent ends us together with the
     # kernel. A handler instead of SIG_IGN, because the kernel would inherit that.
-    for number in _stop_signals():
+    for number in stop_signals():
         signal.signal(number, lambda _number, _frame: None)
     threading.Thread(target=_end_with_parent, args=[scratch], daemon=True).start()
     tempfile.tempdir = os.environ["TMPDIR"] = scratch
     # What compiled code and dying kernels print must not tear the progress display.
-    with _log_path(job).open("w", encoding="utf-8") as log:
+    with log_path(job).open("w", encoding="utf-8") as log:
         sys.stdout.flush()
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)

@@ -64,7 +64,6 @@ def run_limited(function: Callable[[], None], seconds: float, printed: ShortText
     Raises:
         TookTooLong: It did not end in time.
     """
-
     done = threading.Event()
 
     def body() -> None:
@@ -77,8 +76,8 @@ def run_limited(function: Callable[[], None], seconds: float, printed: ShortText
 
     thread = threading.Thread(target=body, daemon=True)  # daemon: a thread left behind does not keep the kernel alive
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-        thread.start()
         try:
+            thread.start()
             # Not thread.join(): interrupted by Ctrl-C, it takes a thread that runs for one that has ended.
             in_time = done.wait(seconds)
         finally:
