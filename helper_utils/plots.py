@@ -2,7 +2,8 @@
 
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -11,6 +12,9 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 from PIL import Image
+
+if TYPE_CHECKING:
+    import ipywidgets as widgets
 
 # The colour-blind-safe palette of Okabe and Ito (2008), https://jfly.uni-koeln.de/color/, most contrast first.
 COLORS = {
@@ -49,8 +53,9 @@ def use_house_style() -> None:
 def show_figure(figure: Figure, description: str) -> None:
     """Show a figure with the words that say what it shows, and close it.
 
-    The words are the picture's alternative text in exported HTML. JupyterLab ignores that text, so they also stand
-    below the picture as its caption. nbval compares the words, not the pixels.
+    The words are the picture's alternative text, which the pages of `course run` use. JupyterLab and nbconvert's own
+    pages ignore that text, so they also stand below the picture as its caption. nbval compares the words, not the
+    pixels.
 
     Args:
         figure: A matplotlib figure.
@@ -59,23 +64,60 @@ def show_figure(figure: Figure, description: str) -> None:
     Raises:
         ValueError: The description is empty.
     """
+    _check_description(description)
+    _show_picture(_to_png(figure), _width(figure), description)
+
+
+def show_with_slider(draw: Callable[[Any], Figure], slider: "widgets.ValueWidget", description: str) -> None:
+    """Show a figure that is drawn anew when a slider moves; where no kernel runs, a still picture stands there.
+
+    One output holds both: JupyterLab with a running kernel shows the slider over the figure, everything else (GitHub,
+    an exported page, a notebook that was just opened) the figure for the slider's first value.
+
+    Args:
+        draw: Makes the figure for a value of the slider.
+        slider: Any widget with a value, such as `ipywidgets.FloatSlider`.
+        description: What the figure shows, for all values, as in `show_figure`.
+
+    Raises:
+        ValueError: The description is empty.
+    """
+    import ipywidgets as widgets
+
+    _check_description(description)
+    figure = draw(slider.value)
+    width, still = _width(figure), _to_png(figure)
+    picture = widgets.Image(value=still, format="png", width=width)
+    slider.observe(lambda change: picture.set_trait("value", _to_png(draw(change["new"]))), names="value")
+    box = widgets.VBox([slider, picture])
+    view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
+    _show_picture(still, width, description, {"application/vnd.jupyter.widget-view+json": view})
+
+
+def _check_description(description: str) -> None:
     if not description.strip():
         raise ValueError("description is empty: say in a sentence what the figure shows")
-    width, _ = figure.get_size_inches() * 96  # CSS pixels an inch: the size on the page, whatever the resolution
-    plt.close(figure)
-    caption = f'<p style="font-size: 0.9em; opacity: 0.85; max-width: 50em">{html.escape(description)}</p>'
+
+
+def _show_picture(picture: bytes, width: int, description: str, more: dict[str, Any] | None = None) -> None:
     display(
-        {"image/png": _small_png(figure), "text/plain": "(a picture)"},
+        {**(more or {}), "image/png": picture, "text/plain": "(a picture)"},
         raw=True,
-        metadata={"image/png": {"alt": description, "width": int(width)}},
+        metadata={"image/png": {"alt": description, "width": width}},
     )
+    caption = f'<p style="font-size: 0.9em; opacity: 0.85; max-width: 50em">{html.escape(description)}</p>'
     display({"text/html": caption, "text/plain": description}, raw=True)
 
 
-def _small_png(figure: Figure) -> bytes:
-    """Draw a figure as PNG with a palette of 256 colours: a third of the size, and no difference to the eye."""
+def _width(figure: Figure) -> int:
+    return int(figure.get_size_inches()[0] * 96)  # CSS pixels an inch: the size on the page, whatever the resolution
+
+
+def _to_png(figure: Figure) -> bytes:
+    """Draw a figure with a palette of 256 colours (a third of the size, no difference to the eye), and close it."""
     drawn, small = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=_DPI)
+    plt.close(figure)
     Image.open(drawn).convert("RGB").quantize(256).save(small, format="png", optimize=True)
     return small.getvalue()
 

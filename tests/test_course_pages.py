@@ -25,3 +25,11 @@ def test_formulas_are_drawn_without_scripts_and_code_is_left_alone(tmp_path):
     assert "code with $5 and $6" in page
     assert "nosuchcommand" in page
     assert "src=" not in page
+
+
+def test_recorded_values_leave_no_trace_on_the_page(tmp_path):
+    value = new_output("display_data", {}, metadata={"helper_utils": {"record": {"name": "x", "value": 1}}})
+    nbformat.write(new_notebook(cells=[new_code_cell("x", outputs=[value])]), tmp_path / "01_a.ipynb")
+    write_page(tmp_path / "01_a.ipynb", tmp_path / "01_a.html")  # nbconvert's warning would be an error here
+    page = (tmp_path / "01_a.html").read_text(encoding="utf-8")
+    assert "jp-OutputArea-output" not in page.partition("<body")[2]

@@ -53,6 +53,7 @@ def test_outputs_are_stored_whole_and_without_noise(path, notebook):  # noqa: AR
         for output in cell.outputs:
             assert output.output_type != "error", cell.source
             assert output.get("name") != "stderr", cell.source
+            assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {})  # dead without its kernel
 
 
 def test_most_outputs_are_compared_strictly(path, notebook):  # noqa: ARG001

@@ -1,5 +1,6 @@
 import io
 
+import ipywidgets as widgets
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -71,3 +72,54 @@ def test_image_grid_refuses_what_does_not_fit():
         plots.image_grid(np.zeros((0, 4, 4)))
     with pytest.raises(ValueError, match="2 images, but 3 titles"):
         plots.image_grid(np.zeros((2, 4, 4)), ["a", "b", "c"])
+
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def draw(height):
+    figure, axis = plt.subplots(figsize=(2, 1))
+    axis.bar([0], [height])
+    axis.set_ylim(0, 10)
+    return figure
+
+
+def test_a_still_picture_and_its_words_are_there_without_a_slider(shown):
+    plots.show_with_slider(draw, widgets.IntSlider(value=3), "A bar <of> some height.")
+    (output, metadata), (caption, _) = shown
+    assert Image.open(io.BytesIO(output["image/png"])).format == "PNG"
+    assert metadata["image/png"] == {"alt": "A bar <of> some height.", "width": 192}
+    assert caption["text/plain"] == "A bar <of> some height."
+    assert "A bar &lt;of&gt; some height." in caption["text/html"]
+    assert not plt.get_fignums()
+
+
+def test_the_picture_follows_the_slider(shown, monkeypatch):
+    pictures = []
+    make_picture = widgets.Image
+    monkeypatch.setattr(widgets, "Image", lambda **options: pictures.append(make_picture(**options)) or pictures[0])
+    slider = widgets.IntSlider(value=3, max=10)
+    plots.show_with_slider(draw, slider, "A bar of some height.")
+    [picture] = pictures
+    still = shown[0][0]["image/png"]
+    assert picture.value == still
+    slider.value = 7
+    assert picture.value != still
+    slider.value = 3
+    assert picture.value == still
+    assert not plt.get_fignums()
+
+
+def test_every_output_but_the_view_is_the_same_each_time(shown):
+    for _ in range(2):
+        plots.show_with_slider(draw, widgets.IntSlider(value=3), "A bar of some height.")
+    (first, _), caption, (second, _), caption_again = shown
+    assert first.pop(VIEW) != second.pop(VIEW)
+    assert first == second
+    assert caption == caption_again
+
+
+def test_an_empty_description_is_refused_before_anything_is_shown(shown):
+    with pytest.raises(ValueError, match="description is empty"):
+        plots.show_with_slider(draw, widgets.IntSlider(), "  ")
+    assert not shown

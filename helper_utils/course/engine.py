@@ -130,9 +130,18 @@ class LessonEngine(NBClientEngine):
         try:
             return client.execute(env=dict(environment), cleanup_kc=True)
         finally:
+            _drop_widgets(nb_man.nb)
             memory.stop()
             for pid in pids:
                 _kill_group(pid)
+
+
+def _drop_widgets(notebook: NotebookNode) -> None:
+    """Remove widgets, which are dead without their kernel and have random ids; a picture beside one stays."""
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
 
 
 def _kill_group(pid: int) -> None:

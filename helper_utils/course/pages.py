@@ -4,6 +4,7 @@ import html
 import re
 from pathlib import Path
 
+import nbformat
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from latex2mathml.converter import convert
@@ -38,8 +39,14 @@ class PageExporter(HTMLExporter):
 
 def write_page(notebook: Path, page: Path) -> None:
     """Write a notebook file as one self-contained HTML page, its pictures embedded."""
-    content, _ = PageExporter(raw_template=TEMPLATE, embed_images=True).from_filename(str(notebook))
-    write_text(page, content)
+    content = nbformat.read(notebook, as_version=4)
+    for cell in content.cells:
+        if cell.cell_type == "code":  # what `record` keeps is not to be shown, and nbconvert warns of it
+            cell.outputs = [output for output in cell.outputs if output.get("data") != {}]
+    text, _ = PageExporter(raw_template=TEMPLATE, embed_images=True).from_notebook_node(
+        content, {"metadata": {"name": notebook.stem}}
+    )
+    write_text(page, text)
 
 
 def _as_mathml(found: re.Match[str]) -> str:

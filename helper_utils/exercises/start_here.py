@@ -73,7 +73,8 @@ ACCURACY = Exercise(
 def one_step(w: torch.Tensor, grad: torch.Tensor, lr: float) -> torch.Tensor:
     """Return the weights after one step of gradient descent.
 
-    w: weights, grad: the gradient of the loss at w, of the same shape, lr: the learning rate. w itself stays as it is.
+    w: weights, grad: the gradient of the loss at w, of the same shape, lr: the learning rate.
+    w itself stays as it is.
     """
     return w - lr * grad
 
