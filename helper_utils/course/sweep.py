@@ -399,11 +399,11 @@ def _cluster(address: str | None) -> Iterator[Any]:
         yield None
         return
     try:
-        from distributed import Client  # type: ignore[import-not-found]
+        from distributed import Client
     except ImportError:
         raise CourseError("--backend dask needs Dask: pip install 'helper-utils[cluster]'") from None
     try:
-        client = Client(address, timeout=SECONDS_FOR_A_CLUSTER)
+        client: Any = Client(address, timeout=SECONDS_FOR_A_CLUSTER)
     except (OSError, ValueError) as error:
         raise CourseError(f"no Dask scheduler answers at {address}: {error}") from None
     with client:
