@@ -1,4 +1,4 @@
-"""The command `course`: list, params, doctor, run and refresh."""
+"""The command `course`: list, params, doctor, run, sweep, refresh, grade and release."""
 
 import shutil
 import sys
@@ -127,6 +127,80 @@ def run(
 
 
 @course.command()
+@click.argument("name", metavar="LESSON")
+@click.option(
+    "-p",
+    "options",
+    metavar="NAME VALUES",
+    nargs=2,
+    multiple=True,
+    required=True,
+    help="The values of a parameter, separated by commas, such as seed 0,1,2. Lists stand in brackets: "
+    'sizes "[8,16],[32]" are two, sizes 8,16 is one. A text with a comma stands in quotes.',
+)
+@click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Runs at the same time, with the cores divided among them; by default one a core, at most 4. On a cluster by "
+    "default as many as it has cores.",
+)
+@click.option("--output", metavar="DIR", help="A new or empty folder for the results; by default runs/sweep-DATE-TIME.")
+@click.option("--resume", is_flag=True, help="Go on with the sweep in --output: run what is missing or failed.")
+@click.option(
+    "--timeout",
+    metavar="S",
+    type=click.FloatRange(min=0, min_open=True),
+    default=600,
+    show_default=True,
+    help="Seconds after which a run is stopped.",
+)
+@click.option("--strict", is_flag=True, help="A false claim fails a run; otherwise false claims are only counted.")
+@click.option(
+    "--backend",
+    type=click.Choice(["loky", "dask"]),
+    default="loky",
+    show_default=True,
+    help="loky: processes on this machine. dask: an existing Dask cluster, whose workers have this package.",
+)
+@click.option("--address", metavar="HOST:PORT", help="The scheduler of the Dask cluster.")
+@notebooks_option
+def sweep(
+    name: str,
+    options: tuple[tuple[str, str], ...],
+    jobs: int | None,
+    output: str | None,
+    resume: bool,
+    timeout: float,
+    strict: bool,
+    backend: str,
+    address: str | None,
+    notebooks: str | None,
+) -> None:
+    """Run a lesson with every combination of parameters, and collect what it records and claims.
+
+    Ctrl-C keeps what is finished; --resume runs the rest. A lesson is stopped on this machine at once; what runs on a
+    cluster at that moment comes to its own end there, and is not collected.
+    """
+    from helper_utils.course.sweep import make_sweep, run_sweep
+
+    if (backend == "dask") != (address is not None):
+        raise CourseError("--backend dask and --address HOST:PORT belong together: give both or none")
+    (lesson,) = select_lessons(find_lessons(notebooks_directory(notebooks)), [name])
+    plan = make_sweep(lesson, options, strict=strict)
+    sys.exit(run_sweep(plan, output=output, resume=resume, n_at_once=jobs, timeout=timeout, address=address))
+
+
+@course.command()
+@notebooks_option
+def progress(notebooks: str | None) -> None:
+    """Show the exercises, lesson by lesson: right, tried and open."""
+    from helper_utils.course.progress_page import show_progress
+
+    show_progress(find_lessons(notebooks_directory(notebooks)))
+
+
+@course.command()
 @lessons_argument
 @jobs_option
 @timeout_option
@@ -140,6 +214,68 @@ def refresh(names: tuple[str, ...], jobs: int | None, timeout: float, notebooks:
 
     lessons = select_lessons(find_lessons(notebooks_directory(notebooks)), names)
     sys.exit(refresh_lessons(lessons, n_at_once=jobs, timeout=timeout))
+
+
+@course.command()
+@click.argument("folder", metavar="FOLDER")
+@click.option("--output", metavar="DIR", help="A new or empty folder for the table; by default runs/DATE-TIME.")
+@click.option(
+    "--timeout",
+    metavar="S",
+    type=click.FloatRange(min=0, min_open=True),
+    default=30,
+    show_default=True,
+    help="Seconds for each answer.",
+)
+@click.option(
+    "--memory",
+    metavar="MB",
+    type=click.IntRange(min=1),
+    default=4000,
+    show_default=True,
+    help="Megabytes of memory for each answer, Python and its libraries included.",
+)
+@click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Submissions at the same time; by default one a core, at most 4.",
+)
+@notebooks_option
+def grade(
+    folder: str, output: str | None, timeout: float, memory: int, jobs: int | None, notebooks: str | None
+) -> None:
+    """Grade all notebooks below FOLDER: one table of files and exercises, as a page, CSV and JSON.
+
+    right · wrong, with the misconception where it is a known one · not attempted · missing: the cell is gone · broken:
+    could not be judged, and why.
+
+    An answer is the function under @exercise("name"); of several the last one counts that is more than dots. Only the
+    answers are run, each with the imports, functions and values above it that it uses, in a process and a scratch
+    folder of its own. The verdict is computed elsewhere, from what the answers return: what a notebook has stored as
+    output, or has done to the checker, does not matter. Files beside the notebook are not there for it.
+
+    This is made for a class that you trust not to attack the machine: answers run with your rights, and can reach your
+    files and the network. Otherwise run it in a container without either.
+    """
+    from helper_utils.course.grade import Limits, grade_folder
+
+    lessons = find_lessons(notebooks_directory(notebooks))
+    sys.exit(grade_folder(folder, lessons, output=output, limits=Limits(timeout, memory), n_at_once=jobs))
+
+
+@course.command()
+@click.argument("folder", metavar="FOLDER")
+@lessons_argument
+@notebooks_option
+def release(folder: str, names: tuple[str, ...], notebooks: str | None) -> None:
+    """Write the lessons into FOLDER as a class gets them: no outputs, no answers.
+
+    Cells with an answer become the untouched exercise again. FOLDER must be new or empty.
+    """
+    from helper_utils.course.release import release_lessons
+
+    release_lessons(folder, select_lessons(find_lessons(notebooks_directory(notebooks)), names))
 
 
 def _entry(lesson: Lesson) -> str:

@@ -136,7 +136,7 @@ class Report:
             ("claims", CLAIM_COLUMNS, self.claim_rows()),
         ):
             write_text(folder / f"{name}.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-            write_text(folder / f"{name}.csv", _as_csv(columns, rows))
+            write_text(folder / f"{name}.csv", as_csv(columns, rows))
         write_text(folder / "junit.xml", self.junit())
         index = folder / "index.html"
         write_text(index, self.page())
@@ -234,7 +234,8 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as CSV with a line of names; what is not text is written as JSON."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(columns)

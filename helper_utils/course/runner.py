@@ -61,7 +61,7 @@ def run_jobs(jobs: Sequence[Job], n_at_once: int, progress: Progress) -> tuple[l
     running: list[_Worker] = []
     results: dict[Path, Result] = {}  # by where the notebook goes, which no two jobs share
     context = _process_context()
-    with tempfile.TemporaryDirectory(prefix="course-") as scratch, _signals_noted() as signals:
+    with tempfile.TemporaryDirectory(prefix="course-") as scratch, signals_noted() as signals:
         try:
             while (waiting or running) and not signals:
                 while waiting and len(running) < n_at_once:
@@ -163,7 +163,7 @@ def _process_context() -> Any:
 
 
 @contextlib.contextmanager
-def _signals_noted() -> Iterator[list[int]]:
+def signals_noted() -> Iterator[list[int]]:
     """Collect the signals that ask for an end, instead of letting them interrupt whatever runs at that moment."""
     noted: list[int] = []
     previous = {number: signal.signal(number, lambda number, _frame: noted.append(number)) for number in stop_signals()}

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from helper_utils.course.doctor import installed_versions
 from helper_utils.course.execution import NOT_RUN, PASSED, Result
 from helper_utils.course.files import write_text
-from helper_utils.course.report import _as_csv, as_text
+from helper_utils.course.report import as_csv, as_text
 from helper_utils.course.sweep import Sweep, count, file_name
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class SweepReport:
         ):
             swept = [] if name == "claims" else [_column(parameter) for parameter in self.sweep.parameters]
             write_text(folder / f"{name}.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-            write_text(folder / f"{name}.csv", _as_csv([*swept, *columns], rows))
+            write_text(folder / f"{name}.csv", as_csv([*swept, *columns], rows))
         index = folder / "index.html"
         write_text(index, self.page(self.draw(folder)))
         return index

@@ -2,7 +2,8 @@
 
 A file a topic, such as `metrics.py` for the lesson 01_metrics, with a list `EXERCISES`: plain Python to read and copy.
 What they share: `catalogue` (what an exercise is, and finding one) · `checking` (the verdict on an answer) · `limits`
-(calls that end in time) · `values` (comparing and showing) · `notebook` (what a notebook calls) · `progress`.
+(calls that end in time) · `values` (comparing and showing) · `notebook` (what a notebook calls) · `progress` ·
+`coding` (values as JSON, for the grader).
 """
 
 import lazy_loader

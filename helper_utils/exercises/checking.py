@@ -44,7 +44,7 @@ class Verdict:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Outcome:
+class Outcome:
     """What came of one call."""
 
     value: Any = None
@@ -68,23 +68,23 @@ def check(exercise: Exercise, function: Callable[..., Any], *, seconds: float = 
         return Verdict("wrong", None, "The line `@exercise(...)` belongs directly over a function, `def ...`.")
     if _is_untouched_function(function_inside):
         return _not_attempted(exercise)
-    if not _takes(function, exercise.parameters):
+    if not takes_parameters(function, exercise.parameters):
         wanted = ", ".join(exercise.parameters)
         evidence = (("expected", f"({wanted})"), ("got", f"({', '.join(inspect.signature(function).parameters)})"))
         return Verdict("wrong", None, "Your function has other parameters than the exercise gave it.", evidence)
 
-    outcomes: list[_Outcome] = []
+    outcomes: list[Outcome] = []
     printed = ShortText()
 
     def call_all() -> None:
         for case in exercise.cases:
-            outcomes.append(_call(exercise, function, case, printed))
+            outcomes.append(call_case(exercise, function, case, printed))
 
     try:
         run_limited(call_all, seconds, printed)
     except TookTooLong as error:
-        return _too_long(exercise, min(len(outcomes), len(exercise.cases) - 1), seconds, error.still_running)
-    return _judge(exercise, outcomes)
+        return too_long_verdict(exercise, min(len(outcomes), len(exercise.cases) - 1), seconds, error.still_running)
+    return judge_outcomes(exercise, outcomes)
 
 
 def check_source(
@@ -113,7 +113,7 @@ def check_source(
     definition = _find_definition(tree, exercise)
     if definition is None:
         return Verdict("not attempted", None, f"There is no function `{exercise.answer.__name__}`.")
-    if _is_untouched(definition):
+    if is_untouched(definition):
         return _not_attempted(exercise)
 
     for node in ast.walk(tree):  # the decorator would check by itself
@@ -130,7 +130,7 @@ def check_source(
         try:
             exec(compile(tree, file_name, "exec"), names)  # noqa: S102 - running the answer is what the caller wants
         except (Exception, SystemExit) as error:
-            errors.append(_describe(error, file_name))
+            errors.append(describe_error(error, file_name))
 
     try:
         run_limited(define, seconds, ShortText())
@@ -155,10 +155,10 @@ def _is_untouched_function(function: types.FunctionType) -> bool:
         tree = ast.parse(inspect.cleandoc("\n" + inspect.getsource(function)))
     except (OSError, SyntaxError):  # no source, or a part of a line: somebody wrote that
         return False
-    return isinstance(tree.body[0], ast.FunctionDef) and _is_untouched(tree.body[0])
+    return isinstance(tree.body[0], ast.FunctionDef) and is_untouched(tree.body[0])
 
 
-def _is_untouched(definition: ast.FunctionDef) -> bool:
+def is_untouched(definition: ast.FunctionDef) -> bool:
     """Say whether a function has no body but a docstring and a placeholder, whatever that would do when it is run."""
     return all(_is_placeholder(statement) for statement in definition.body)
 
@@ -189,7 +189,7 @@ def _libraries(exercise: Exercise) -> dict[str, Any]:
 # --------------------------------------------------------------------------------------------------------- calls
 
 
-def _takes(function: Callable[..., Any], parameters: list[str]) -> bool:
+def takes_parameters(function: Callable[..., Any], parameters: list[str]) -> bool:
     """Say whether a function has these parameters first, and needs no others."""
     own = list(inspect.signature(function).parameters.values())
     n = len(parameters)
@@ -199,7 +199,8 @@ def _takes(function: Callable[..., Any], parameters: list[str]) -> bool:
     )
 
 
-def _call(exercise: Exercise, function: Callable[..., Any], case: tuple[Any, ...], printed: ShortText) -> _Outcome:
+def call_case(exercise: Exercise, function: Callable[..., Any], case: tuple[Any, ...], printed: ShortText) -> Outcome:
+    """Call the answer with copies of a case's inputs; whatever it does becomes an outcome."""
     """Call a function on a copy of a case, and see what comes of it."""
     printed.clear()
     arguments = copy.deepcopy(case)
@@ -207,13 +208,13 @@ def _call(exercise: Exercise, function: Callable[..., Any], case: tuple[Any, ...
         value = function(*arguments)
     except (Exception, SystemExit) as error:  # exit() in an answer must not end the kernel
         file_name = inspect.unwrap(function).__code__.co_filename
-        return _Outcome(error=type(error).__name__, error_text=_describe(error, file_name), printed=printed.text)
+        return Outcome(error=type(error).__name__, error_text=describe_error(error, file_name), printed=printed.text)
     triples = zip(exercise.parameters, case, arguments, strict=True)
     changed = {name: after for name, before, after in triples if before is not after and _difference(before, after, 0)}
-    return _Outcome(value, changed=tuple(changed), changed_text=_named(changed), printed=printed.text)
+    return Outcome(value, changed=tuple(changed), changed_text=_named(changed), printed=printed.text)
 
 
-def _describe(error: BaseException, file_name: str) -> str:
+def describe_error(error: BaseException, file_name: str) -> str:
     """Return an exception's type and message, and the last line of the learner's own code on the way to it."""
     try:
         text = _without_addresses(str(error))[:MOST_ERROR_TEXT]
@@ -240,7 +241,8 @@ def _difference(expected: Any, got: Any, tolerance: float) -> str:
 # --------------------------------------------------------------------------------------------------- the verdict
 
 
-def _judge(exercise: Exercise, outcomes: list[_Outcome]) -> Verdict:
+def judge_outcomes(exercise: Exercise, outcomes: list[Outcome]) -> Verdict:
+    """Compare what came of each case with the reference answer, and name the misconception that explains it."""
     expected = _outcomes(exercise, exercise.answer)
     failing = [i for i, pair in enumerate(zip(expected, outcomes, strict=True)) if not _same(exercise, *pair)]
     if not failing:
@@ -254,18 +256,18 @@ def _judge(exercise: Exercise, outcomes: list[_Outcome]) -> Verdict:
     return Verdict("wrong", None, _what_is_wrong(exercise, expected[first], outcomes[first]), evidence)
 
 
-def _outcomes(exercise: Exercise, function: Callable[..., Any]) -> list[_Outcome]:
+def _outcomes(exercise: Exercise, function: Callable[..., Any]) -> list[Outcome]:
     """Call a function of the exercise's own module on all cases."""
-    return [_call(exercise, function, case, ShortText()) for case in exercise.cases]
+    return [call_case(exercise, function, case, ShortText()) for case in exercise.cases]
 
 
-def _same(exercise: Exercise, expected: _Outcome, got: _Outcome) -> bool:
+def _same(exercise: Exercise, expected: Outcome, got: Outcome) -> bool:
     return (expected.error, expected.changed) == (got.error, got.changed) and not _difference(
         expected.value, got.value, exercise.tolerance
     )
 
 
-def _shows(exercise: Exercise, known: list[_Outcome], outcomes: list[_Outcome], first: int, leniently: bool) -> bool:
+def _shows(exercise: Exercise, known: list[Outcome], outcomes: list[Outcome], first: int, leniently: bool) -> bool:
     """Say whether the outcomes are those of a known wrong answer.
 
     Leniently: an answer may break on some inputs besides, as one without a guard against 0/0 does; where it fails first
@@ -277,7 +279,7 @@ def _shows(exercise: Exercise, known: list[_Outcome], outcomes: list[_Outcome], 
     )
 
 
-def _what_is_wrong(exercise: Exercise, expected: _Outcome, got: _Outcome) -> str:
+def _what_is_wrong(exercise: Exercise, expected: Outcome, got: Outcome) -> str:
     if got.error == "RecursionError":
         return "Your function calls itself without an end."
     if got.error:
@@ -289,7 +291,7 @@ def _what_is_wrong(exercise: Exercise, expected: _Outcome, got: _Outcome) -> str
     return sentence[0].upper() + sentence[1:] + "."
 
 
-def _evidence(exercise: Exercise, number: int, expected: _Outcome, got: _Outcome) -> tuple[tuple[str, str], ...]:
+def _evidence(exercise: Exercise, number: int, expected: Outcome, got: Outcome) -> tuple[tuple[str, str], ...]:
     texts = (brief(expected.value), got.error_text) if got.error else briefly(expected.value, got.value)
     rows = [("input", _input(exercise, number)), ("expected", texts[0]), ("got", texts[1])]
     if got.changed:
@@ -312,7 +314,8 @@ def _printed(text: str) -> str:
     return text if len(text) <= MOST_PRINTED else text[:MOST_PRINTED] + "…"
 
 
-def _too_long(exercise: Exercise, number: int, seconds: float, still_running: bool) -> Verdict:
+def too_long_verdict(exercise: Exercise, number: int, seconds: float, still_running: bool) -> Verdict:
+    """Say that the answer did not come to an end, and on which input."""
     message = f"Your function did not finish within {seconds:g} seconds. Does it hold a loop that never ends?"
     if still_running:
         message += " It could not be stopped: restart the kernel."
