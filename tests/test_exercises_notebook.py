@@ -118,7 +118,7 @@ def test_each_call_gives_one_more_hint(shown):
 
 
 def test_without_a_name_the_exercise_that_was_checked_last_is_meant(shown):
-    with pytest.raises(ValueError, match="needs the name of an exercise"):
+    with pytest.raises(ValueError, match="run the cell of an exercise first"):
         hint()
     exercise("metrics.f1")(untouched)
     hint()
@@ -269,3 +269,8 @@ def test_a_loop_in_a_notebook_ends_and_the_kernel_goes_on(progress):
     assert texts[2][0].startswith("✔ Right")
     assert texts[3] == ["0.6666666666666666"]
     assert {path.name for path in progress.iterdir()} == {"metrics.f1.tried", "metrics.f1.right"}
+
+
+def test_a_function_for_the_name_is_refused_with_advice():
+    with pytest.raises(TypeError, match="name of the exercise as a text"):
+        hint(print)  # type: ignore[arg-type]

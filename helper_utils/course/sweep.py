@@ -482,7 +482,10 @@ def _interrupting_signals() -> Iterator[list[int]]:
 
 @contextlib.contextmanager
 def _signals_ignored() -> Iterator[None]:
-    """Ignore the signals that ask for an end, for the moment in which the processes are made."""
+    """Ignore the signals that ask for an end, for the moment in which the processes are made.
+
+    The new processes inherit that and start undisturbed; a Ctrl-C in this moment is lost and must be given again.
+    """
     previous = {number: signal.signal(number, signal.SIG_IGN) for number in stop_signals()}
     try:
         yield

@@ -173,6 +173,12 @@ def predicted_class_left_out(matrix):
     return recalls[matrix.sum(dim=1) > 0].mean().item()
 
 
+def never_predicted_class_left_out(matrix):
+    """The mean goes over the classes that are predicted."""
+    recalls = matrix.diagonal() / matrix.sum(dim=1).clamp(min=1)
+    return recalls[matrix.sum(dim=0) > 0].mean().item()
+
+
 MACRO_RECALL = Exercise(
     name="metrics.macro_recall",
     answer=macro_recall,
@@ -180,6 +186,7 @@ MACRO_RECALL = Exercise(
         (torch.tensor([[1, 1], [0, 1]]),),
         (torch.tensor([[8, 2], [1, 1]]),),
         (torch.tensor([[90, 8, 2], [10, 35, 5], [3, 3, 4]]),),
+        (torch.tensor([[2, 0], [1, 0]]),),
         (torch.tensor([[2, 0, 0], [1, 1, 0], [0, 0, 0]]),),
         (torch.tensor([[2, 0, 0], [0, 1, 1], [0, 0, 0]]),),
     ],
@@ -202,6 +209,11 @@ MACRO_RECALL = Exercise(
             absent_class_gives_nan,
             "A class without examples makes 0/0, which is nan, and nan spoils the whole mean. See to empty rows before "
             "you divide.",
+        ),
+        WrongAnswer(
+            never_predicted_class_left_out,
+            "You left out a class that occurs but is never predicted. Its recall is 0, and that is just what the macro "
+            "average is there to show.",
         ),
         WrongAnswer(
             predicted_class_left_out,
@@ -343,6 +355,12 @@ def without_correction(right_a, right_b):
     return differences.mean().item(), differences.std(correction=0).item() / len(differences) ** 0.5
 
 
+def root_of_differing_pairs(right_a, right_b):
+    """The root of how many pictures tell the two apart, over N."""
+    differences = right_b - right_a
+    return differences.mean().item(), differences.abs().sum().item() ** 0.5 / len(differences)
+
+
 def a_minus_b(right_a, right_b):
     """The other sign."""
     return paired_gain(right_b, right_a)
@@ -355,6 +373,7 @@ PAIRED_GAIN = Exercise(
         (torch.tensor([1.0, 0.0, 0.0, 1.0]), torch.tensor([1.0, 1.0, 0.0, 1.0])),
         (torch.tensor([1.0, 0.0, 0.0, 1.0, 0.0]), torch.tensor([0.0, 1.0, 1.0, 1.0, 1.0])),
         (torch.tensor([1.0, 1.0, 0.0]), torch.tensor([0.0, 1.0, 0.0])),
+        (torch.tensor([1.0, 0.0, 0.0, 1.0]), torch.tensor([1.0, 1.0, 1.0, 1.0])),
         (torch.tensor([1.0, 0.0]), torch.tensor([1.0, 0.0])),
     ],
     wrong_answers=[
@@ -376,6 +395,11 @@ PAIRED_GAIN = Exercise(
             without_correction,
             "Your standard deviation is without Bessel's correction, as `numpy.std` has it by default. `torch.std` "
             "divides by N - 1.",
+        ),
+        WrongAnswer(
+            root_of_differing_pairs,
+            "That is the spread if A and B were equally good. The standard deviation is taken around the mean of the "
+            "differences, not around 0, and with Bessel's correction.",
         ),
         WrongAnswer(a_minus_b, "The sign is the other one: B minus A, so that a gain of B is positive."),
     ],
@@ -427,6 +451,11 @@ def absolute_error(probabilities, targets):
     return (probabilities - truth).abs().sum(dim=1).mean().item()
 
 
+def halved(probabilities, targets):
+    """The convention for two classes."""
+    return brier_score(probabilities, targets) / 2
+
+
 BRIER_SCORE = Exercise(
     name="metrics.brier_score",
     answer=brier_score,
@@ -441,6 +470,10 @@ BRIER_SCORE = Exercise(
             mean_over_classes,
             "You averaged over the classes. The squares of one example are summed over its classes; only the examples "
             "are averaged.",
+        ),
+        WrongAnswer(
+            halved,
+            "That is half of it: the other convention, for two classes. Here the squares of all classes are summed.",
         ),
         WrongAnswer(
             sum_over_examples,

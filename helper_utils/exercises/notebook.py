@@ -65,6 +65,7 @@ def hint(name: str | None = None) -> None:
     Raises:
         UnknownExerciseError: There is no exercise of that name.
         ValueError: No name is given, and none was checked.
+        TypeError: The name is not a text.
     """
     found = find_exercise(_chosen(name, "hint"))
     n_all = len(found.hints)
@@ -72,7 +73,8 @@ def hint(name: str | None = None) -> None:
     after = f'`hint("{found.name}")` again gives one more.'
     if n_shown == n_all:
         after = f'That was the last one; `show_answer("{found.name}")` shows an answer.'
-    _show("hint", [f"{i} of {n_all}: {text}" for i, text in enumerate(found.hints[:n_shown], start=1)], after)
+    hints = [f"{i} of {n_all}: {text}" for i, text in enumerate(found.hints[:n_shown], start=1)]
+    _show("hint", [f"for `{found.name}`", *hints], after)
 
 
 def show_answer(name: str | None = None) -> None:
@@ -84,14 +86,11 @@ def show_answer(name: str | None = None) -> None:
     Raises:
         UnknownExerciseError: As for `hint`.
         ValueError: As for `hint`.
+        TypeError: As for `hint`.
     """
     found = find_exercise(_chosen(name, "show_answer"))
-    _display(
-        "answer",
-        f"{found.name}\n\n{found.answer_source}",
-        f"{html.escape(found.name)}<pre><code>{html.escape(found.answer_source)}</code></pre>",
-        {},
-    )
+    cell = f'@exercise("{found.name}")\n{found.answer_source}'
+    _display("answer", f"\n\n{cell}", f"<pre><code>{html.escape(cell)}</code></pre>", {})
 
 
 def _bind(function: Callable[..., Any]) -> None:
@@ -103,7 +102,9 @@ def _bind(function: Callable[..., Any]) -> None:
 
 def _chosen(name: str | None, function: str) -> str:
     if name is None and not _latest:
-        raise ValueError(f'{function} needs the name of an exercise, such as {function}("metrics.f1")')
+        raise ValueError(f'run the cell of an exercise first, or give its name, such as {function}("metrics.f1")')
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f'give the name of the exercise as a text, such as {function}("metrics.f1"), not {name!r}')
     return _latest[0] if name is None else name
 
 
