@@ -1,5 +1,6 @@
 """What every test shares, the notebooks' included: no network, a scratch home for Jupyter, strict claims."""
 
+import getpass
 import os
 import sys
 import tempfile
@@ -24,7 +25,7 @@ from no_network import forbid_network  # noqa: E402 - found through the path tha
 forbid_network()
 
 # Nothing is read from or written into the configuration of the person who runs the tests.
-_home = Path(tempfile.gettempdir()) / f"helper-utils-tests-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+_home = Path(tempfile.gettempdir()) / f"helper-utils-tests-{getpass.getuser()}"
 for _variable in (
     "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "MPLCONFIGDIR", "HELPER_UTILS_DATA"
 ):  # fmt: skip

@@ -8,7 +8,7 @@ from helper_utils.exercises.catalogue import Exercise, WrongAnswer
 
 
 def f1(tp: int, fp: int, fn: int) -> float:
-    """Return F1 from the numbers of true positives, false positives and false negatives.
+    """Return F1 from the numbers of true and false positives and false negatives.
 
     Where there is nothing to count, 0/0, it is 0.
     """
@@ -85,7 +85,8 @@ F1 = Exercise(
 def cheapest_threshold(miss: float, false_alarm: float) -> float:
     """Return the probability from which on an alarm is the cheaper choice.
 
-    miss: what a false negative costs, false_alarm: what a false positive costs; both above 0. Probabilities are honest.
+    miss: what a false negative costs, false_alarm: what a false positive costs;
+    both above 0. The probabilities are honest.
     """
     return false_alarm / (false_alarm + miss)
 
@@ -139,8 +140,9 @@ CHEAPEST_THRESHOLD = Exercise(
 def macro_recall(matrix: torch.Tensor) -> float:
     """Return the mean of the classes' recalls.
 
-    matrix: rows are true classes, columns are predicted classes. A class that neither occurs nor is predicted is left
-    out of the mean; a class that is predicted but never occurs has recall 0.
+    matrix: rows are true classes, columns are predicted classes. A class that neither
+    occurs nor is predicted is left out of the mean; a class that is predicted but never
+    occurs has recall 0.
     """
     right, actual, predicted = matrix.diagonal(), matrix.sum(dim=1), matrix.sum(dim=0)
     recalls = right / actual.clamp(min=1)
@@ -324,8 +326,9 @@ ROC_POINT = Exercise(
 def paired_gain(right_a: torch.Tensor, right_b: torch.Tensor) -> tuple[float, float]:
     """Return the mean of the differences B - A on the same examples, and its standard error.
 
-    right_a, right_b: 1.0 where a model is right and 0.0 where it is wrong, shape (N,). The standard error is the
-    standard deviation of the differences (with Bessel's correction, the default of torch) over the root of N.
+    right_a, right_b: 1.0 where a model is right and 0.0 where it is wrong, shape (N,).
+    The standard error is the standard deviation of the differences (divided by N - 1, as
+    torch does by default) over the root of N.
     """
     differences = right_b - right_a
     return differences.mean().item(), differences.std().item() / len(differences) ** 0.5
@@ -416,8 +419,9 @@ PAIRED_GAIN = Exercise(
 
 
 def brier_score(probabilities: torch.Tensor, targets: torch.Tensor) -> float:
-    """Return the Brier score: squared errors of the probabilities, summed over classes, averaged over examples.
+    """Return the Brier score: squared errors of the probabilities.
 
+    They are summed over the classes and averaged over the examples.
     probabilities: shape (N, classes), targets: true classes, shape (N,).
     """
     truth = torch.nn.functional.one_hot(targets, probabilities.shape[1])
