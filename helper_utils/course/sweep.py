@@ -206,18 +206,25 @@ def run_sweep(
     from helper_utils.course.sweep_report import SweepReport
 
     started = datetime.datetime.now().astimezone()
+    folder = None
     with _interrupting_signals() as signals:
-        with _cluster(address) as client:
-            folder = _open_folder(sweep, output, started, resume)
-            passed = [name for name, result in read_results(sweep, folder).items() if result.passed]
-            missing = [name for name in sweep.runs if name not in passed]
-            kept = f"; {len(passed)} passed before and stay as they are" if resume else ""
-            click.echo(f"{count(len(sweep.runs), 'run')}: {_product(sweep.parameters)}{kept}")
-            if missing:
-                # A cluster knows its own size.
-                n_at_once = min(n_at_once or (MOST_RUNS if client else min(n_cores(), MOST_AT_ONCE)), len(missing))
-                jobs = [_job(sweep, folder, name, timeout, max(1, n_cores() // n_at_once)) for name in missing]
-                _run(jobs, n_at_once, client)
+        try:
+            with _cluster(address) as client:
+                folder = _open_folder(sweep, output, started, resume)
+                passed = [name for name, result in read_results(sweep, folder).items() if result.passed]
+                missing = [name for name in sweep.runs if name not in passed]
+                kept = f"; {len(passed)} passed before and stay as they are" if resume else ""
+                click.echo(f"{count(len(sweep.runs), 'run')}: {_product(sweep.parameters)}{kept}")
+                if missing:
+                    # A cluster knows its own size.
+                    most = MOST_RUNS if client else min(n_cores(), MOST_AT_ONCE)
+                    n_at_once = min(n_at_once or most, len(missing))
+                    jobs = [_job(sweep, folder, name, timeout, max(1, n_cores() // n_at_once)) for name in missing]
+                    _run(jobs, n_at_once, client)
+        except KeyboardInterrupt:
+            click.echo("Stopped; what is finished is kept.")
+        if folder is None:  # stopped before anything was there
+            return 128 + signals[0]
         report = SweepReport(sweep, started, read_results(sweep, folder))
         index = report.write(folder)
     for line in report.summary():
@@ -326,22 +333,19 @@ def _check_same(sweep: Sweep, folder: Path) -> None:
 
 
 def _run(jobs: Sequence[Job], n_at_once: int, client: Any) -> None:
-    """Run the jobs, and write each result as it comes; Ctrl-C ends what runs."""
+    """Run the jobs, and write each result as it comes."""
     console = Console()
     live = sys.stdout.isatty() and console.is_terminal and not console.is_dumb_terminal
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("runs"), TimeElapsedColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=console, disable=not live)
     runs = _on_cluster(jobs, n_at_once) if client else _on_this_machine(jobs, n_at_once)
-    try:
-        with contextlib.closing(runs), bar:
-            for job, result, notebook in bar.track(runs, total=len(jobs)):
-                _store(job, result, notebook)
-                line = f"{job.lesson}: {result.status}, {claims_text(result)}, {result.seconds:.1f} s"
-                if result.error:
-                    line += f"\n{job.lesson}: {result.error}"
-                console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
-    except KeyboardInterrupt:
-        click.echo("Stopped; what is finished is kept.")
+    with contextlib.closing(runs), bar:
+        for job, result, notebook in bar.track(runs, total=len(jobs)):
+            _store(job, result, notebook)
+            line = f"{job.lesson}: {result.status}, {claims_text(result)}, {result.seconds:.1f} s"
+            if result.error:
+                line += f"\n{job.lesson}: {result.error}"
+            console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def _store(job: Job, result: Result, notebook: str) -> None:
