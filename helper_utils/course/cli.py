@@ -3,31 +3,34 @@
 import shutil
 import sys
 import textwrap
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
 from helper_utils.course.errors import CourseError
 from helper_utils.course.lessons import Lesson, find_lessons, notebooks_directory, select_lessons
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+LESSONS_AT_ONCE = "Lessons at the same time, with the cores divided among them; by default one a core, at most 4."
+
+
+def timeout_option(text: str, default: float = 600) -> Callable[[Command], Command]:
+    """Make the option --timeout with its help text."""
+    seconds = click.FloatRange(min=0, min_open=True)
+    return click.option("--timeout", metavar="S", type=seconds, default=default, show_default=True, help=text)
+
+
+def jobs_option(text: str) -> Callable[[Command], Command]:
+    """Make the option --jobs with its help text."""
+    return click.option("--jobs", metavar="N", type=click.IntRange(min=1), help=text)
+
+
 notebooks_option = click.option(
     "--notebooks",
     metavar="DIR",
     envvar="HELPER_UTILS_NOTEBOOKS",
     help="Folder with the notebooks NN_topic.ipynb; by default the one of the course.",
-)
-timeout_option = click.option(
-    "--timeout",
-    metavar="S",
-    type=click.FloatRange(min=0, min_open=True),
-    default=600,
-    show_default=True,
-    help="Seconds after which a lesson is stopped.",
-)
-jobs_option = click.option(
-    "--jobs",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Lessons at the same time, with the cores divided among them; by default one a core, at most 4.",
 )
 lessons_argument = click.argument("names", metavar="[LESSON]...", nargs=-1)
 
@@ -98,9 +101,9 @@ def doctor(notebooks: str | None) -> None:
     show_default=True,
     help="quick: the defaults. full: the parameter sets in profiles/full.yaml beside the notebooks.",
 )
-@jobs_option
+@jobs_option(LESSONS_AT_ONCE)
 @click.option("--output", metavar="DIR", help="A new or empty folder for the results; by default runs/DATE-TIME.")
-@timeout_option
+@timeout_option("Seconds after which a lesson is stopped.")
 @click.option(
     "--strict", is_flag=True, help="A false claim fails a lesson also when its parameters are not the defaults."
 )
@@ -138,23 +141,13 @@ def run(
     help="The values of a parameter, separated by commas, such as seed 0,1,2. Lists stand in brackets: "
     'sizes "[8,16],[32]" are two, sizes 8,16 is one. A text with a comma stands in quotes.',
 )
-@click.option(
-    "--jobs",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Runs at the same time, with the cores divided among them; by default one a core, at most 4. On a cluster by "
+@jobs_option(
+    "Runs at the same time, with the cores divided among them; by default one a core, at most 4. On a cluster by "
     "default as many as it has cores.",
 )
 @click.option("--output", metavar="DIR", help="A new or empty folder for the results; by default runs/sweep-DATE-TIME.")
 @click.option("--resume", is_flag=True, help="Go on with the sweep in --output: run what is missing or failed.")
-@click.option(
-    "--timeout",
-    metavar="S",
-    type=click.FloatRange(min=0, min_open=True),
-    default=600,
-    show_default=True,
-    help="Seconds after which a run is stopped.",
-)
+@timeout_option("Seconds after which a run is stopped.")
 @click.option("--strict", is_flag=True, help="A false claim fails a run; otherwise false claims are only counted.")
 @click.option(
     "--backend",
@@ -202,8 +195,8 @@ def progress(notebooks: str | None) -> None:
 
 @course.command()
 @lessons_argument
-@jobs_option
-@timeout_option
+@jobs_option(LESSONS_AT_ONCE)
+@timeout_option("Seconds after which a lesson is stopped.")
 @notebooks_option
 def refresh(names: tuple[str, ...], jobs: int | None, timeout: float, notebooks: str | None) -> None:
     """Run the stored notebooks with their defaults, and store them again with fresh outputs and tidy metadata.
@@ -219,14 +212,7 @@ def refresh(names: tuple[str, ...], jobs: int | None, timeout: float, notebooks:
 @course.command()
 @click.argument("folder", metavar="FOLDER")
 @click.option("--output", metavar="DIR", help="A new or empty folder for the table; by default runs/DATE-TIME.")
-@click.option(
-    "--timeout",
-    metavar="S",
-    type=click.FloatRange(min=0, min_open=True),
-    default=30,
-    show_default=True,
-    help="Seconds for each answer.",
-)
+@timeout_option("Seconds for each answer.", default=30)
 @click.option(
     "--memory",
     metavar="MB",
@@ -235,12 +221,7 @@ def refresh(names: tuple[str, ...], jobs: int | None, timeout: float, notebooks:
     show_default=True,
     help="Megabytes of memory for each answer, Python and its libraries included.",
 )
-@click.option(
-    "--jobs",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Submissions at the same time; by default one a core, at most 4.",
-)
+@jobs_option("Submissions at the same time; by default one a core, at most 4.")
 @notebooks_option
 def grade(
     folder: str, output: str | None, timeout: float, memory: int, jobs: int | None, notebooks: str | None

@@ -29,7 +29,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from importlib.resources import files
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -44,7 +43,7 @@ from helper_utils.course.files import results_folder, shown, write_text
 from helper_utils.course.grade_one import run_answer, run_judge
 from helper_utils.course.lessons import Lesson
 from helper_utils.course.progress_page import exercise_names
-from helper_utils.course.report import as_csv
+from helper_utils.course.report import as_csv, render
 from helper_utils.course.runner import kill_tree, n_cores, signals_noted
 from helper_utils.course.submissions import Answer, UnreadableError, read_answers
 
@@ -425,8 +424,4 @@ class GradeReport:
 
     def page(self) -> str:
         """Return the page with the table, the misconceptions and the notes."""
-        from jinja2 import Environment, StrictUndefined
-
-        environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-        template = files("helper_utils.course").joinpath("grade.html.j2").read_text(encoding="utf-8")
-        return environment.from_string(template).render(report=self)
+        return render("grade.html.j2", report=self)

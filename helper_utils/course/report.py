@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -189,12 +188,22 @@ class Report:
 
     def page(self) -> str:
         """Return the page that links everything."""
-        from jinja2 import Environment, StrictUndefined
+        return render("index.html.j2", report=self)
 
-        environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-        environment.filters["plain"] = as_text
-        template = files("helper_utils.course").joinpath("index.html.j2").read_text(encoding="utf-8")
-        return environment.from_string(template).render(report=self)
+
+def render(template: str, **values: Any) -> str:
+    """Fill in the template of a page, a file of this folder; values are escaped, and a missing one is an error."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["plain"] = as_text
+    return environment.get_template(template).render(**values)
 
 
 def _suite(entry: Entry, started: datetime.datetime) -> ElementTree.Element:

@@ -12,14 +12,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helper_utils.course.doctor import installed_versions
 from helper_utils.course.execution import NOT_RUN, PASSED, Result
 from helper_utils.course.files import write_text
-from helper_utils.course.report import as_csv, as_text
+from helper_utils.course.report import as_csv, as_text, render
 from helper_utils.course.sweep import Sweep, count, file_name
 
 if TYPE_CHECKING:
@@ -210,12 +209,7 @@ class SweepReport:
 
     def page(self, pictures: Sequence[Picture]) -> str:
         """Return the page that shows everything."""
-        from jinja2 import Environment, StrictUndefined
-
-        environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-        environment.filters["plain"] = as_text
-        template = files("helper_utils.course").joinpath("sweep.html.j2").read_text(encoding="utf-8")
-        return environment.from_string(template).render(report=self, pictures=pictures, column=_column)
+        return render("sweep.html.j2", report=self, pictures=pictures, column=_column)
 
 
 def _column(parameter: str) -> str:
