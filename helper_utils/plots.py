@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from IPython.display import display
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 from PIL import Image
@@ -120,6 +121,58 @@ def _to_png(figure: Figure) -> bytes:
     plt.close(figure)
     Image.open(drawn).convert("RGB").quantize(256).save(small, format="png", optimize=True)
     return small.getvalue()
+
+
+def plot_median_band(
+    axis: Axes, x: Sequence[float] | np.ndarray, values: Any, *, label: str, color: str | None = None, **line: Any
+) -> None:
+    """Draw the median of several runs as a line, and the middle half of them as a band around it.
+
+    Args:
+        axis: Where to draw.
+        x: N positions.
+        values: An array or tensor of shape (N, runs): a column for each run (each seed, say). A nan counts as missing:
+            it leaves a gap in the line only where every run has one.
+        label: The line's name in the legend.
+        color: One of `COLORS`; the next of the house style by default.
+        line: Further arguments of `axis.plot`, such as `linestyle` or `marker`.
+
+    Raises:
+        ValueError: The values are not N rows of runs.
+    """
+    values = np.asarray(values, dtype=float)
+    if values.ndim != 2 or len(values) != len(x):
+        raise ValueError(f"values must have the shape ({len(x)}, runs), a row for each x, not {values.shape}")
+    quartiles = np.full((3, len(values)), np.nan)
+    measured = ~np.isnan(values).all(axis=1)
+    quartiles[:, measured] = np.nanquantile(values[measured], [0.25, 0.5, 0.75], axis=1)
+    [drawn] = axis.plot(x, quartiles[1], label=label, color=color, **line)
+    axis.fill_between(x, quartiles[0], quartiles[2], color=drawn.get_color(), alpha=0.2, linewidth=0)
+
+
+def plot_contours(
+    axis: Axes,
+    function: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    x_range: tuple[float, float],
+    y_range: tuple[float, float],
+    *,
+    n_levels: int = 20,
+) -> None:
+    """Draw the contour lines of a function of two variables, closer together where it is low.
+
+    Args:
+        axis: Where to draw; its limits become the two ranges.
+        function: Takes two arrays of one shape and returns the heights as a third.
+        x_range: First and last x.
+        y_range: First and last y.
+        n_levels: The number of lines.
+    """
+    x, y = np.meshgrid(np.linspace(*x_range, 200), np.linspace(*y_range, 200))
+    heights = function(x, y)
+    levels = np.quantile(heights, np.linspace(0, 1, n_levels) ** 1.5)
+    axis.contour(x, y, heights, levels=np.unique(levels), colors="grey", linewidths=0.7, alpha=0.6)
+    axis.set(xlim=x_range, ylim=y_range)
+    axis.grid(visible=False)
 
 
 def image_grid(images: np.ndarray, titles: Sequence[str] | None = None, *, n_columns: int = 10) -> Figure:

@@ -4,6 +4,7 @@ import ipywidgets as widgets
 import matplotlib as mpl
 import numpy as np
 import pytest
+import torch
 from matplotlib import pyplot as plt
 from PIL import Image
 
@@ -123,3 +124,30 @@ def test_an_empty_description_is_refused_before_anything_is_shown(shown):
     with pytest.raises(ValueError, match="description is empty"):
         plots.show_with_slider(draw, widgets.IntSlider(), "  ")
     assert not shown
+
+
+def test_a_band_holds_the_middle_half_of_the_runs():
+    _, axis = plt.subplots()
+    values = np.array([[1.0, 2, 3, 4, 5], [np.nan, 10, 20, 30, 40], [np.nan] * 5])
+    plots.plot_median_band(axis, [0.1, 1, 10], values, label="five runs", color=plots.COLORS["red"], marker="o")
+    [line], [band] = axis.lines, axis.collections
+    np.testing.assert_array_equal(line.get_ydata(), [3, 25, np.nan])
+    assert (line.get_label(), line.get_marker()) == ("five runs", "o")
+    [path] = band.get_paths()
+    assert {(0.1, 2), (0.1, 4), (1, 17.5), (1, 32.5)} <= set(map(tuple, path.vertices))
+
+
+def test_a_band_takes_a_tensor_and_names_a_wrong_shape():
+    _, axis = plt.subplots()
+    plots.plot_median_band(axis, [1, 2], torch.ones(2, 3), label="runs")
+    with pytest.raises(ValueError, match=r"shape \(2, runs\), a row for each x, not \(3, 2\)"):
+        plots.plot_median_band(axis, [1, 2], torch.ones(3, 2), label="runs")
+
+
+def test_contours_fill_the_ranges_and_are_closer_where_the_function_is_low():
+    _, axis = plt.subplots()
+    plots.plot_contours(axis, lambda x, y: x**2 + y**2, (-1, 1), (-2, 2), n_levels=5)
+    assert (axis.get_xlim(), axis.get_ylim()) == ((-1, 1), (-2, 2))
+    [contours] = axis.collections
+    assert len(contours.levels) == 5
+    assert np.all(np.diff(contours.levels, 2) > 0)

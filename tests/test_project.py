@@ -18,7 +18,8 @@ import helper_utils
 ROOT = Path(__file__).parent.parent
 CONDA_NAMES = {"torch": "pytorch", "jupyter-client": "jupyter_client", "playwright": "playwright-python"}
 PACKAGE = ROOT / "helper_utils"
-FOUNDATION = {"callbacks", "claims", "data", "devices", "plots", "training"}
+FOUNDATION = {"callbacks", "claims", "data", "devices", "many_runs", "plots", "training"}
+LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 HEAVY = ["torch", "torchvision", "torchmetrics", "sklearn", "pandas", "matplotlib", "papermill", "optuna"]
 
 
@@ -132,6 +133,15 @@ def test_rooms_know_nothing_of_the_rooms_above():
             assert room in TEACHING or not TEACHING & imported_rooms(path), path
 
 
+def test_a_topic_imports_topics_of_a_lower_number_only():
+    numbers = {topic: number for number, _, topic in (path.stem.partition("_") for path in LESSONS)}
+    assert numbers["metrics"] == "01"
+    for topic, number in numbers.items():
+        module = PACKAGE / f"{topic}.py"
+        for other in (imported_rooms(module) if module.exists() else set()) & set(numbers):
+            assert numbers[other] < number, f"{topic} imports {other}"
+
+
 def test_the_course_runner_imports_no_torch():
     for path in (PACKAGE / "course").rglob("*.py"):
         assert not re.search(r"^\s*(import|from) torch", path.read_text(), re.MULTILINE), path
@@ -150,7 +160,7 @@ def test_the_makefile_explains_itself():
 
 
 def test_every_lesson_has_its_module_and_its_tests_under_one_name():
-    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+    for notebook in LESSONS:
         topic = notebook.stem.partition("_")[2]
         if topic in ("start_here", "capstone"):  # these two use the topics of the others
             continue
@@ -160,5 +170,5 @@ def test_every_lesson_has_its_module_and_its_tests_under_one_name():
 
 def test_the_readme_lists_every_lesson():
     readme = (ROOT / "README.md").read_text()
-    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+    for notebook in LESSONS:
         assert f"notebooks/{notebook.name}" in readme

@@ -201,7 +201,6 @@ def takes_parameters(function: Callable[..., Any], parameters: list[str]) -> boo
 
 def call_case(exercise: Exercise, function: Callable[..., Any], case: tuple[Any, ...], printed: ShortText) -> Outcome:
     """Call the answer with copies of a case's inputs; whatever it does becomes an outcome."""
-    """Call a function on a copy of a case, and see what comes of it."""
     printed.clear()
     arguments = copy.deepcopy(case)
     try:
