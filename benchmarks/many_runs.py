@@ -10,7 +10,7 @@ from helper_utils import load_dataset, set_seed, spawn_seeds
 from helper_utils.many_runs import train_many
 
 N_THREADS = 1
-LRS, SEEDS, N_EPOCHS, BATCH_SIZE = [10 ** (k / 3) for k in range(-9, 0)], spawn_seeds(0, 10), 2, 32
+LRS, SEEDS, N_EPOCHS, BATCH_SIZE = [10 ** (k / 4) for k in range(-15, -5)], spawn_seeds(0, 10), 2, 32
 make_optimizer = partial(torch.optim.SGD, momentum=0.9)
 train = load_dataset("digits").train
 
