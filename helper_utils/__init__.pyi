@@ -15,7 +15,11 @@ from .devices import spawn_seeds as spawn_seeds
 from .exercises import exercise as exercise
 from .exercises import hint as hint
 from .exercises import show_answer as show_answer
+from .flexible_cnn import FlexibleCNN as FlexibleCNN
+from .flexible_cnn import layer_table as layer_table
+from .optuna_tuning import run_study as run_study
 from .quizzes import show_quiz as show_quiz
+from .schedulers import lr_range_test as lr_range_test
 from .training import History as History
 from .training import evaluate_accuracy as evaluate_accuracy
 from .training import evaluate_loss as evaluate_loss

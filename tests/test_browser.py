@@ -279,6 +279,21 @@ def test_lesson_01_metrics(open_lesson, server):
     assert "1 right" in progress_in(server, lesson)
 
 
+def test_lesson_03_schedulers(open_lesson, server):
+    lesson = open_lesson("03_schedulers")
+    lesson.run_all()
+    cosine = "return eta_min + (base_lr - eta_min) * (1 + math.cos(math.pi * {} / n_steps)) / 2"
+    lesson.answer_wrong_then_right(
+        "schedulers.cosine_rate",
+        wrong=cosine.format("step"),
+        misconception="rises_again",
+        right=cosine.format("min(step, n_steps)"),
+    )
+    lesson.move_slider()
+    lesson.answer_quiz("schedulers")
+    assert "1 right" in progress_in(server, lesson)
+
+
 def progress_in(server: Server, lesson: Lesson) -> str:
     """Return what `course progress` says about a lesson."""
     environment = os.environ | {PROGRESS_VARIABLE: str(server.progress)}

@@ -131,7 +131,9 @@ def _to_mathml(latex: str) -> str:
 
 
 def _jupyterquiz(name: str) -> str:
-    return (resources.files("jupyterquiz") / name).read_text(encoding="utf-8")
+    """Return a file of jupyterquiz without its indentation and its lines of comment: every notebook holds a copy."""
+    text = (resources.files("jupyterquiz") / name).read_text(encoding="utf-8")
+    return re.sub(r"^[ \t]*//.*\n|^\s*\n|^[ \t]+", "", text, flags=re.MULTILINE)
 
 
 def _read(path: Path) -> str:
