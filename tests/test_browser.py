@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason=ADVI
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "build" / "browser"
-PATIENCE = 120  # seconds until a step is given up; each ends as soon as what it waits for has happened
+PATIENCE = 300  # seconds until a step is given up; each ends as soon as what it waits for has happened
 
 # What the tests call in the page. Cells are found in JupyterLab's model: the page itself may hold only those in view.
 FUNCTIONS = """
@@ -82,7 +82,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("my course")
     lessons, config, runtime, progress = (folder / name for name in ("lessons", "config", "runtime", "progress"))
     lessons.mkdir()
-    for path in (ROOT / "notebooks").glob("0[01]_*.ipynb"):
+    for path in (ROOT / "notebooks").glob("0[013]_*.ipynb"):
         shutil.copy(path, lessons)
     page_config = config / "labconfig" / "page_config.json"
     page_config.parent.mkdir(parents=True)  # no question whether one wants to have the news of Jupyter

@@ -368,12 +368,17 @@ def postgres():
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     folder = Path("/tmp") / f"postgres-{uuid.uuid4().hex[:8]}"  # noqa: S108 - a short path, for its socket
     folder.mkdir(mode=0o700)
+    if os.geteuid() == 0:  # the server refuses to run as root
+        try:
+            shutil.chown(folder, "postgres", "postgres")
+        except OSError:
+            folder.rmdir()
+            pytest.skip("PostgreSQL refuses to run as root, and there is no other user here (unshare -r)")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     run_as = {}
-    if os.geteuid() == 0:  # the server refuses to run as root
-        shutil.chown(folder, "postgres", "postgres")
+    if os.geteuid() == 0:
         run_as = {"user": "postgres", "group": "postgres", "extra_groups": []}
     run = functools.partial(subprocess.run, check=True, capture_output=True, cwd=folder, **run_as)
     data, options = folder / "data", f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
