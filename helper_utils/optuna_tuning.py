@@ -480,6 +480,13 @@ class ReportToTrial(Callback):
             raise optuna.TrialPruned(f"after epoch {run.epoch}")
 
 
+_OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "Adam": functools.partial(torch.optim.Adam, fused=True),  # a step in one call: a third of the time
+    "RMSprop": torch.optim.RMSprop,
+    "SGD": torch.optim.SGD,
+}
+
+
 @dataclass(frozen=True)
 class FullyConnectedObjective:
     """The validation accuracy of a fully connected network: the space of Optuna's own PyTorch example.
@@ -517,9 +524,8 @@ class FullyConnectedObjective:
         trial_seed = _seed_of(self.seed, trial.number)
         set_seed(trial_seed)
         model = self.make_model(trial, math.prod(data.image_shape), data.num_classes).to(device)
-        name = trial.suggest_categorical("optimizer", ["Adam", "RMSprop", "SGD"])
-        lr = trial.suggest_float("lr", 1e-5, 1e-1, log=True)
-        optimizer = getattr(torch.optim, name)(model.parameters(), lr=lr)
+        make_optimizer = _OPTIMIZERS[trial.suggest_categorical("optimizer", list(_OPTIMIZERS))]
+        optimizer = make_optimizer(model.parameters(), lr=trial.suggest_float("lr", 1e-5, 1e-1, log=True))
         batches = TensorLoader(*data.train, self.batch_size, shuffle=True, seed=trial_seed, device=device)
         inputs, targets = getattr(data, self.part)
         history = train_model(

@@ -1,6 +1,7 @@
 """The project keeps its own promises: one environment in three files, cheap imports, rooms that stay apart."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -172,3 +173,13 @@ def test_the_readme_lists_every_lesson():
     readme = (ROOT / "README.md").read_text()
     for notebook in LESSONS:
         assert f"notebooks/{notebook.name}" in readme
+
+
+def test_the_readme_quotes_a_tested_sentence_of_every_lesson():
+    readme = (ROOT / "README.md").read_text()
+    for notebook in LESSONS:
+        [row] = [line for line in readme.splitlines() if f"(notebooks/{notebook.name})" in line]
+        [sentence] = re.findall(r"\*(.+?)\*", row)
+        outputs = [output for cell in json.loads(notebook.read_text())["cells"] for output in cell.get("outputs", [])]
+        claimed = [output.get("metadata", {}).get("helper_utils", {}).get("sentence") for output in outputs]
+        assert sentence in claimed
