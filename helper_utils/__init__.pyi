@@ -12,6 +12,14 @@ from .devices import describe_device as describe_device
 from .devices import get_device as get_device
 from .devices import set_seed as set_seed
 from .devices import spawn_seeds as spawn_seeds
+from .distillation import DistillationLoss as DistillationLoss
+from .distillation import distillation_loss as distillation_loss
+from .efficiency import evaluate_efficiency as evaluate_efficiency
+from .efficiency import get_model_size as get_model_size
+from .efficiency import measure_inference_time as measure_inference_time
+from .efficiency import pareto_front as pareto_front
+from .efficiency import select_best_model_constraint_based as select_best_model_constraint_based
+from .efficiency import select_best_model_weighted as select_best_model_weighted
 from .exercises import exercise as exercise
 from .exercises import hint as hint
 from .exercises import show_answer as show_answer
