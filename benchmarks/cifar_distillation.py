@@ -1,10 +1,10 @@
 """How small can a network for CIFAR-10 be? Narrow residual networks, alone and distilled, chosen on validation data.
 
-Two teachers, wider networks of the same kind, are trained first. Their ensemble says once what it sees in each
-augmented image that a student will be given, and the logits are kept: the loader's seed is the same for every student,
-so all are given the same images. A student sees at most as many as 10 epochs of 45,000. Each network is measured as it
-was trained, in float32, and with its weights in bfloat16, which take half the memory, on validation images. For each
-limit on the size the tools of lesson 16 choose one, and that one is measured on the test part.
+The teacher is a wider network of the same kind. It says once what it sees in each augmented image that a student will
+be given, and the logits are kept: the loader's seed is the same for every student, so all are given the same images. A
+student sees at most as many as 10 epochs of 45,000. Each network is measured as it was trained, in float32, and with
+its weights in bfloat16, which take half the memory, on validation images. For each limit on the size the tools of
+lesson 16 choose one, and that one is measured on the test part.
 
 Needs CIFAR-10 in the data directory (`HELPER_UTILS_DATA`), or `--dataset folder:PATH` with its images in folders.
 """
@@ -28,12 +28,12 @@ from helper_utils.data import Dataset, TensorLoader, load_dataset
 from helper_utils.data.augmentation import chain, random_horizontal_flip, random_shift
 from helper_utils.data.datasets import Part
 from helper_utils.devices import set_seed
-from helper_utils.distillation import DistillationLoss, ensemble_logits, with_teacher
+from helper_utils.distillation import DistillationLoss, with_teacher
 from helper_utils.efficiency import evaluate_efficiency, get_model_size, select_best_model_constraint_based
 from helper_utils.training import evaluate_accuracy, evaluation_mode, train_model
 
-TEACHER_WIDTH, N_TEACHERS = 24, 2
-WIDTHS = (5, 8, 11, 16)
+TEACHER_WIDTH = 24
+WIDTHS = (16, 8)  # of the students, the longest training first
 LIMITS_MB = {0.81: 0.85, 0.20: 0.78}  # the largest size, and the test accuracy to reach with it
 IMAGES_SEEN = 10 * 45_000  # by each network, at most
 BATCH_SIZE, MAX_LR, WEIGHT_DECAY, LABEL_SMOOTHING = 128, 0.01, 0.05, 0.1
@@ -159,7 +159,7 @@ def logits_of(dataset: str, teacher: nn.Module) -> Tensor:
 
 def batches_for(model: nn.Module, part: Part) -> TensorLoader:
     """Return batches of the type of a network's weights."""
-    return TensorLoader(part.inputs.to(next(model.parameters()).dtype), part.targets, 500)
+    return TensorLoader(part.inputs.to(next(model.parameters()).dtype), part.targets, 100)
 
 
 def in_processes(function: Callable[..., Any], jobs: Iterable[tuple]) -> list[Any]:
@@ -199,24 +199,23 @@ def main() -> None:
     dataset = parser.parse_args().dataset
     data = data_of(dataset)
 
-    teachers = in_processes(train, [(dataset, TEACHER_WIDTH, seed) for seed in range(N_TEACHERS)])
-    said = in_processes(logits_of, [(dataset, teacher) for teacher, _ in teachers])
-    logits = ensemble_logits(torch.stack(said), TEMPERATURE)
-    jobs = {
-        f"width {width}, {how}": (dataset, width, N_TEACHERS + number, teacher_logits)
-        for number, width in enumerate(sorted(WIDTHS, reverse=True))  # the longest first
-        for how, teacher_logits in (("alone", None), ("distilled", logits))
-    }
-    students = in_processes(train, jobs.values())
+    alone = {f"width {width}, alone": (dataset, width, seed) for seed, width in enumerate(WIDTHS)}
+    jobs = {f"teacher, width {TEACHER_WIDTH}": (dataset, TEACHER_WIDTH, len(WIDTHS)), **alone}
+    trained = dict(zip(jobs, in_processes(train, jobs.values()), strict=True))
+    teacher, _ = trained[f"teacher, width {TEACHER_WIDTH}"]
+    [logits] = in_processes(logits_of, [(dataset, teacher)])
+    jobs = {f"width {width}, distilled": (dataset, width, seed, logits) for seed, width in enumerate(WIDTHS)}
+    trained |= dict(zip(jobs, in_processes(train, jobs.values()), strict=True))
 
-    names = [*(f"teacher {number}, width {TEACHER_WIDTH}" for number in range(1, N_TEACHERS + 1)), *jobs]
-    trained = dict(zip(names, [*teachers, *students], strict=True))
     models = {
         f"{name}, {str(dtype).removeprefix('torch.')}": copy.deepcopy(model).to(dtype)
         for name, (model, _) in trained.items()
         for dtype in (torch.float32, torch.bfloat16)
     }
-    results = {name: evaluate_efficiency(model, batches_for(model, data.val), "cpu") for name, model in models.items()}
+    results = {
+        name: evaluate_efficiency(model, batches_for(model, data.val), "cpu", num_iterations=20, num_warmup=3)
+        for name, model in models.items()
+    }
     chosen = {limit: most_accurate(results, limit) for limit in LIMITS_MB}
     test_accuracies = {
         name: evaluate_accuracy(models[name], batches_for(models[name], data.test), "cpu") for name in chosen.values()
@@ -226,7 +225,7 @@ def main() -> None:
     n_images = n_epochs_for(data.train) * len(data.train.targets)
     print(
         f"Images: {images}; {len(data.train.targets):,} to train, {len(data.val.targets):,} to validate, "
-        f"{len(data.test.targets):,} to test. Every network, teachers included, saw {n_images:,} augmented images "
+        f"{len(data.test.targets):,} to test. Every network, the teacher included, saw {n_images:,} augmented images "
         f"(10 epochs of 45,000 are {IMAGES_SEEN:,}), on one thread, {N_PROCESSES} at a time; the last part of a name "
         f"is the type of the weights. Temperature {TEMPERATURE}, alpha {ALPHA}, one run each. For comparison: "
         f"torchvision's ResNet-34 for 10 classes takes {get_model_size(resnet34(num_classes=10)):.2f} MB.\n\n"

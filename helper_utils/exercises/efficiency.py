@@ -127,6 +127,11 @@ def rounded_down(in_channels, out_channels, kernel_size, image_size, stride):
     return (image_size // stride) ** 2 * out_channels * in_channels * kernel_size**2
 
 
+def rounded_to_nearest(in_channels, out_channels, kernel_size, image_size, stride):
+    """round() for ceiling."""
+    return round(image_size / stride) ** 2 * out_channels * in_channels * kernel_size**2
+
+
 def kernel_not_squared(in_channels, out_channels, kernel_size, image_size, stride):
     """A row of the kernel only."""
     return conv_multiply_adds(in_channels, out_channels, kernel_size, image_size, stride) // kernel_size
@@ -155,7 +160,14 @@ def parameters_only(in_channels, out_channels, kernel_size, image_size, stride):
 CONV_MULTIPLY_ADDS = Exercise(
     name="efficiency.conv_multiply_adds",
     answer=conv_multiply_adds,
-    cases=[(2, 3, 1, 4, 1), (3, 8, 3, 16, 1), (8, 16, 3, 16, 2), (4, 5, 3, 7, 2)],
+    cases=[
+        (2, 3, 1, 4, 1),
+        (3, 8, 3, 16, 1),
+        (8, 16, 3, 16, 2),
+        (4, 5, 3, 7, 2),
+        (4, 5, 3, 7, 3),
+        (4, 5, 3, 8, 3),
+    ],
     wrong_answers=[
         WrongAnswer(
             stride_forgotten,
@@ -168,6 +180,10 @@ CONV_MULTIPLY_ADDS = Exercise(
         WrongAnswer(
             rounded_down,
             "Where the stride does not divide the image size, the size of the output is rounded up here.",
+        ),
+        WrongAnswer(
+            rounded_to_nearest,
+            "You rounded to the nearest number. Here it is rounded up, always: 7 pixels with a stride of 3 give 3.",
         ),
         WrongAnswer(
             kernel_not_squared,
@@ -282,7 +298,7 @@ MIN_MAX_SCORES = Exercise(
         ),
         WrongAnswer(
             reciprocal,
-            "1/x turns the order round, but it is not linear: the middle value must get one half. Use 1 - score.",
+            "1/x turns the order round, but it is not linear. Bring the values to [0, 1], and subtract that from 1.",
         ),
         WrongAnswer(
             divides_by_zero,
@@ -390,7 +406,7 @@ DOMINATES = Exercise(
     wrong_answers=[
         WrongAnswer(
             better_in_all,
-            "You ask for an advantage in all three. One is enough, as long as nothing is worse.",
+            "A model that is better in one of the three and equal in the others dominates too. Yours misses that.",
         ),
         WrongAnswer(
             better_in_any,
