@@ -11,7 +11,6 @@ Needs CIFAR-10 in the data directory (`HELPER_UTILS_DATA`), or `--dataset folder
 
 import argparse
 import copy
-import functools
 import math
 import sys
 import time
@@ -88,9 +87,8 @@ class MixedPrecision(nn.Module):
             return self.model(inputs).float()
 
 
-@functools.lru_cache(maxsize=1)
 def data_of(name: str) -> Dataset:
-    """Load the images once a process."""
+    """Load the images; each training does it for itself, in its process."""
     return load_dataset(name, seed=0)
 
 

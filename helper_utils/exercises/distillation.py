@@ -174,6 +174,19 @@ def entropy_left_in(student_logits, teacher_logits, targets, temperature, alpha)
     return alpha * temperature**2 * soft + (1 - alpha) * cross_entropy(student_logits, targets)
 
 
+def factor_on_both_terms(student_logits, teacher_logits, targets, temperature, alpha):
+    """T² times the labels too."""
+    soft = divergence(student_logits, teacher_logits, temperature)
+    return alpha * soft + (1 - alpha) * temperature**2 * cross_entropy(student_logits, targets)
+
+
+def probabilities_without_logarithm(student_logits, teacher_logits, targets, temperature, alpha):
+    """The student's probabilities where kl_div wants their logarithms."""
+    q, p = (student_logits / temperature).softmax(dim=1), (teacher_logits / temperature).softmax(dim=1)
+    soft = torch.nn.functional.kl_div(q, p, reduction="batchmean")
+    return alpha * temperature**2 * soft + (1 - alpha) * cross_entropy(student_logits, targets)
+
+
 TOTAL_LOSS = Exercise(
     name="distillation.total_loss",
     answer=total_loss,
@@ -232,13 +245,24 @@ TOTAL_LOSS = Exercise(
             "Your soft term is the cross-entropy with the teacher's probabilities: too large by the teacher's "
             "entropy. The gradient is right, but a student equal to its teacher should have a soft term of 0.",
         ),
+        WrongAnswer(
+            factor_on_both_terms,
+            "You multiplied the labels' term by T² too. Only the gradient of the soft term falls with the temperature; "
+            "the factor is there to restore its balance with the other.",
+        ),
+        WrongAnswer(
+            probabilities_without_logarithm,
+            "kl_div wants the logarithms of the student's probabilities and got the probabilities. Use log_softmax for "
+            "the student, softmax for the teacher.",
+        ),
     ],
     hints=[
         "Start with the logarithms: `(student_logits / temperature).log_softmax(dim=1)`, and the teacher's likewise.",
         "KL is the sum over the classes of p (log p - log q), with p of the teacher; then the mean over the rows.",
         "The soft term gets the factor alpha · T², `cross_entropy(student_logits, targets)` the factor 1 - alpha.",
     ],
-    praise="These few lines turn any classifier's loop into distillation; the rest is the choice of the teacher.",
+    praise="The value is right. To train with it, the gradient must reach the student's logits: detach the teacher's, "
+    "never the student's. Values do not show this (see section 11).",
 )
 
 # ----------------------------------------------------------------------------------- distillation.average_teachers
@@ -276,6 +300,21 @@ def averages_over_the_pictures(logits, temperature):
 def softmax_over_the_teachers(logits, temperature):
     """The wrong axis of the softmax: what a missing dim does with three dimensions."""
     return (logits / temperature).softmax(dim=0).mean(dim=0)
+
+
+def sums_the_teachers(logits, temperature):
+    """A sum for the mean."""
+    return (logits / temperature).softmax(dim=2).sum(dim=0)
+
+
+def forgets_to_soften(logits, temperature):  # noqa: ARG001 - that is the mistake
+    """The mean at temperature 1."""
+    return logits.softmax(dim=2).mean(dim=0)
+
+
+def sharpens_the_mean(logits, temperature):
+    """The logits of the mean, without the division by T that they are made for."""
+    return (temperature * (logits / temperature).softmax(dim=2).mean(dim=0).log()).softmax(dim=1)
 
 
 def softmax_over_the_pictures(logits, temperature):
@@ -328,6 +367,19 @@ AVERAGE_TEACHERS = Exercise(
         WrongAnswer(
             softmax_over_the_pictures,
             "Your softmax runs over the pictures, dimension 1. A distribution is over the classes, dimension 2.",
+        ),
+        WrongAnswer(
+            sums_the_teachers,
+            "Your rows sum to the number of teachers: you added the distributions. Take their mean.",
+        ),
+        WrongAnswer(
+            forgets_to_soften,
+            "That is the mean at temperature 1. Divide each teacher's logits by the temperature first.",
+        ),
+        WrongAnswer(
+            sharpens_the_mean,
+            "These are the logits of `ensemble_logits` after a softmax at temperature 1. They are made for the "
+            "temperature T: divide by it before the softmax.",
         ),
         WrongAnswer(
             counts_votes,
