@@ -58,7 +58,7 @@ def train_many(
     n_epochs: int,
     batch_size: int = 32,
     make_optimizer: Callable[..., Optimizer] = torch.optim.SGD,
-    schedule: Callable[[int], float] | None = None,
+    schedule: Callable[[int], float | Tensor] | None = None,
     clip_norm: float | None = None,
     loss_fcn: LossFunction = nn.functional.cross_entropy,
     val: Part | None = None,
@@ -84,7 +84,9 @@ def train_many(
         batch_size: Examples a step.
         make_optimizer: Makes the optimizer from a list of tensors and `lr=1.0`, such as `torch.optim.Adam` or
             `functools.partial(torch.optim.SGD, momentum=0.9)`.
-        schedule: The factor of the rate at each step, counted from 0; constant by default.
+        schedule: The factor of the rate at each step, counted from 0; constant by default. It may be a tensor with a
+            factor for each run, of shape (rates * seeds,), the seeds of the first rate first: so one call compares
+            several schedules.
         clip_norm: The largest norm of a run's gradient that a step may use.
         loss_fcn: The mean loss of a batch.
         val: Evaluated after each epoch, if given.

@@ -149,3 +149,13 @@ def test_without_epochs_nothing_is_trained(part):
 def test_bad_arguments_are_named(part, changed, message):
     with pytest.raises(ValueError, match=message):
         train_many(make_mlp, part, **{"lrs": LRS, "seeds": SEEDS, "n_epochs": 1, **changed})
+
+
+def test_a_schedule_can_give_each_run_its_own_factor(part):
+    def of_each_run(step: int) -> torch.Tensor:
+        return torch.tensor([0.5**step, 1.0]).repeat_interleave(len(SEEDS))  # the first rate halved, the second kept
+
+    together = train_many(make_mlp, part, lrs=[0.1, 0.1], seeds=SEEDS, n_epochs=2, schedule=of_each_run)
+    for row, schedule in enumerate([lambda step: 0.5**step, None]):
+        alone = train_many(make_mlp, part, lrs=[0.1], seeds=SEEDS, n_epochs=2, schedule=schedule)
+        torch.testing.assert_close(together.batch_losses[row], alone.batch_losses[0])
