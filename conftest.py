@@ -36,7 +36,8 @@ for _variable in (
 os.environ["HELPER_UTILS_STRICT"] = "1"
 os.environ["HELPER_UTILS_PROGRESS"] = "off"
 
-hypothesis.settings.register_profile("any machine", deadline=None)  # a busy machine is slow, not wrong
+# A busy machine is slow, not wrong; and the same examples are tried in every run, so that a failure can be repeated.
+hypothesis.settings.register_profile("any machine", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("any machine")
 
 

@@ -178,7 +178,7 @@ def test_clipping_by_norm_keeps_the_direction_and_the_bound_and_never_scales_up(
     norm = clip_grad_norm_(parameters, max_norm, norm_type)
     after = whole_gradient(parameters)
     assert total_norm([after], norm_type) <= max_norm * (1 + 1e-6)
-    assert total_norm([after], norm_type) <= norm
+    assert total_norm([after], norm_type) <= norm * (1 + 1e-12)  # the two norms are not summed in the same order
     # one factor for all entries, and none of them has changed its sign
     torch.testing.assert_close(after * norm, before * total_norm([after], norm_type), rtol=1e-9, atol=1e-30)
     assert (after * before >= 0).all()
