@@ -235,9 +235,11 @@ def test_other_directions_than_the_stored_ones_are_an_error(tmp_path):
 
 SCRIPT = """
 import sys, time
+from pathlib import Path
 from helper_utils.optuna_tuning import run_study
 
 def objective(trial):
+    Path(sys.argv[1]).with_suffix(".begun").touch()
     x = trial.suggest_float("x", 0, 1)
     time.sleep(0.2)
     return x
@@ -263,9 +265,13 @@ def wait_for(condition, seconds: float = 300) -> None:
 
 
 def start(tmp_path: Path, storage: Path, n_workers: int) -> subprocess.Popen:
+    """Start a study; its storage is complete when this returns: two processes may not make the tables of one file."""
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    return subprocess.Popen([sys.executable, script, storage, str(n_workers)], start_new_session=True)
+    process = subprocess.Popen([sys.executable, script, storage, str(n_workers)], start_new_session=True)
+    wait_for(lambda: storage.with_suffix(".begun").exists() or process.poll() is not None)
+    assert process.poll() is None, "the study ended before its first trial"
+    return process
 
 
 def open_file(path: Path):
@@ -285,7 +291,7 @@ def quick(trial: optuna.Trial) -> float:
 def test_a_killed_study_goes_on_and_loses_nothing_that_was_finished(tmp_path, file, n_workers):
     path = tmp_path / file
     process = start(tmp_path, path, n_workers)
-    wait_for(lambda: path.exists() and n_complete(open_file(path)) >= 3)
+    wait_for(lambda: n_complete(open_file(path)) >= 3)
     family = [process, *psutil.Process(process.pid).children(recursive=True)]
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -310,7 +316,7 @@ def test_a_killed_study_goes_on_and_loses_nothing_that_was_finished(tmp_path, fi
 def test_a_second_process_is_told_that_the_file_is_in_use(tmp_path):
     process = start(tmp_path, path := tmp_path / "a.journal", 1)
     try:
-        wait_for(lambda: path.exists() and n_complete(open_file(path)) >= 1)
+        wait_for(lambda: n_complete(open_file(path)) >= 1)
         with pytest.raises(RuntimeError, match=r"another process runs the study 'study' in .*a.journal"):
             run_quietly(quick, n_trials=2, storage=path)
     finally:
