@@ -1,9 +1,9 @@
 """Optimizers: the rules that turn a gradient into a step, each written as its paper has it.
 
 `SGD`, `Adagrad`, `RMSprop`, `Adadelta`, `Adam`, `AdamW`, `Lion` and `Muon` are subclasses of `torch.optim.Optimizer`
-with parameter groups, closures and `state_dict`. Names, order and defaults of the arguments are those of `torch.optim`,
-and so are the keys of the state: changing the import swaps one for the other, even between two halves of a training.
-(torch has no Lion; that one follows the paper.)
+with parameter groups, closures and `state_dict`; `MultiOptimizer` makes one of several. Names, order and defaults of
+the arguments are those of `torch.optim`, and so are the keys of the state: changing the import swaps one for the other,
+even between two halves of a training. (torch has no Lion; that one follows the paper.)
 
 Left out is what torch has for speed or for gradients of the step itself: `foreach`, `fused`, `capturable`,
 `differentiable`, and rates that are tensors. A state of ours loads into torch's optimizer, which takes its defaults for
@@ -544,10 +544,11 @@ class Muon(_OneTensorAtATime):
 
     torch orthogonalizes in bfloat16; here it is done in the parameter's own type, so that the two agree to about two
     digits. torch takes matrices only; here a parameter of shape (N, m, n) is a stack of N matrices, each treated for
-    itself. The weight of a 1-D convolution has three dimensions too, but is no such stack: give it to `AdamW`.
+    itself, and the weight of a 2-D convolution, of shape (out, in, height, width), is the matrix with a row for each
+    filter. The weight of a 1-D convolution has three dimensions, but is no stack: give it to `AdamW`.
 
     Args:
-        params: Parameters with two dimensions, or three, named parameters or groups of them: the weights of hidden
+        params: Parameters with two to four dimensions, named parameters or groups of them: the weights of hidden
             layers. Biases, norms and embeddings, and often the last layer, are for `AdamW`.
         lr: The rate, 0 or more.
         weight_decay: What part of w, times lr, each step takes away; 0 or more.
@@ -588,14 +589,14 @@ class Muon(_OneTensorAtATime):
         super().__init__(params, defaults)
 
     def add_param_group(self, param_group: Group) -> None:
-        """Add a group of parameters, as for the other optimizers; each must be a matrix or a stack of matrices."""
+        """Add a group of parameters, as for the other optimizers; each must have two to four dimensions."""
         super().add_param_group(param_group)
         for param in self.param_groups[-1]["params"]:
-            if param.ndim not in (2, 3):
+            if param.ndim not in (2, 3, 4):
                 del self.param_groups[-1]
                 raise ValueError(
-                    f"Muon is for matrices, of two dimensions, or stacks of them, of three; a parameter has shape "
-                    f"{tuple(param.shape)}: give it to AdamW"
+                    f"Muon is for matrices, of two dimensions, stacks of them, of three, and convolutions, of four; a "
+                    f"parameter has shape {tuple(param.shape)}: give it to AdamW"
                 )
 
     def _check(self, settings: Group) -> None:
@@ -612,10 +613,12 @@ class Muon(_OneTensorAtATime):
         lr, momentum = group["lr"], group["momentum"]
         buffer = _memory(state, "momentum_buffer", param).lerp_(grad, 1 - momentum)
         update = grad.lerp(buffer, momentum) if group["nesterov"] else buffer
+        if param.ndim == 4:
+            update = update.flatten(1)  # a row for each filter
         update = orthogonalize(update, group["ns_coefficients"], group["ns_steps"], group["eps"])
         param.mul_(1 - lr * group["weight_decay"])
         lr_factor = _LR_FACTORS[group["adjust_lr_fn"] or "original"]
-        param.add_(update, alpha=-lr * lr_factor(*param.shape[-2:]))
+        param.add_(update.view(param.shape), alpha=-lr * lr_factor(*update.shape[-2:]))
 
 
 _LR_FACTORS: dict[str, Callable[[int, int], float]] = {
@@ -658,3 +661,67 @@ def orthogonalize(
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
     return x.mT if is_tall else x
+
+
+# ------------------------------------------------------------------------------------------------ several as one
+
+
+class MultiOptimizer(Optimizer):
+    """Several optimizers as one, such as `Muon` for the matrices and `AdamW` for the rest.
+
+    Its parameter groups are theirs, in their order: what a schedule of torch changes in it, it changes in them. (Such a
+    schedule must leave the momentum alone, `cycle_momentum=False`, since not every part may have one.) What the parts
+    remember is in `state` of each.
+
+    Args:
+        optimizers: The parts, each with parameters of its own.
+
+    Attributes:
+        optimizers: The same.
+
+    Raises:
+        ValueError: There are no parts, or a parameter is in two of them.
+    """
+
+    def __init__(self, *optimizers: Optimizer) -> None:
+        if not optimizers:
+            raise ValueError("MultiOptimizer needs at least one optimizer")
+        super().__init__([group for optimizer in optimizers for group in optimizer.param_groups], {})
+        self.optimizers = optimizers
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"optimizers": self.optimizers}  # for copies
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Let each part take its step.
+
+        Args:
+            closure: Computes the loss and the gradients anew and returns the loss; called once, before the steps.
+
+        Returns:
+            What the closure returned, or None without one.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for optimizer in self.optimizers:
+            optimizer.step()
+        return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the states of the parts."""
+        return {"optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Give each part its state back.
+
+        Raises:
+            ValueError: The state is that of another number of parts, or does not fit a part.
+        """
+        states = state_dict["optimizers"]
+        if len(states) != len(self.optimizers):
+            raise ValueError(f"the state has {len(states)} parts, this MultiOptimizer {len(self.optimizers)}")
+        for optimizer, state in zip(self.optimizers, states, strict=True):
+            optimizer.load_state_dict(state)
+        self.param_groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]

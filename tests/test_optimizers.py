@@ -638,6 +638,21 @@ def test_muon_treats_each_matrix_of_a_stack_for_itself(steps: list) -> None:
     assert_close(result, torch.stack(expected), 1e-9)  # a matrix near singular magnifies rounding
 
 
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("adjust_lr_fn", [None, "match_rms_adamw", "spectral_unclamped"])
+def test_muon_treats_a_convolution_as_the_matrix_of_its_filters(
+    memory_format: torch.memory_format, adjust_lr_fn: str | None
+) -> None:
+    shape = (6, 2, 3, 3)
+    [kernels], steps = parameters([shape]), gradients([shape], 5)
+    matrix = nn.Parameter(kernels.detach().clone().flatten(1))
+    flat_steps = [[gradient.flatten(1) for gradient in step if gradient is not None] for step in steps]
+    [expected] = replay(optimizers.Muon([matrix], adjust_lr_fn=adjust_lr_fn), flat_steps)
+    kernels = nn.Parameter(kernels.detach().to(memory_format=memory_format))
+    [result] = replay(optimizers.Muon([kernels], adjust_lr_fn=adjust_lr_fn), steps)
+    assert_close(result, expected.view(shape))
+
+
 @given(names, histories())
 def test_signs_of_parameters_and_gradients_flip_together(name: str, steps: list) -> None:
     expected = replay(ours(name)(parameters(THREE), **ALL[name]), steps)
@@ -780,7 +795,7 @@ def test_sparse_and_complex_gradients_are_refused(name: str) -> None:
         ours(name)([param]).step()
 
 
-@pytest.mark.parametrize("shape", [(), (3,), (2, 3, 4, 4)])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3, 4, 4, 4)])
 def test_muon_refuses_what_is_no_matrix(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"shape \(.*\): give it to AdamW"):
         optimizers.Muon([*parameters([(2, 2)]), *parameters([shape])])
@@ -789,3 +804,70 @@ def test_muon_refuses_what_is_no_matrix(shape: tuple[int, ...]) -> None:
 def test_what_stands_elsewhere_in_torchs_arguments_goes_by_name_only() -> None:
     with pytest.raises(TypeError, match="positional"):
         optimizers.RMSprop(parameters([(2,)]), 0.1, 0.9, 1e-8, 0, 0, False, True)  # type: ignore[misc]
+
+
+# ------------------------------------------------------------------------------------------------- several as one
+
+
+def muon_and_adamw(lr: float = 0.1) -> optimizers.MultiOptimizer:
+    [matrix, bias] = parameters([(4, 3), (4,)])
+    return optimizers.MultiOptimizer(optimizers.Muon([matrix], lr), optimizers.AdamW([bias], lr / 10))
+
+
+def test_several_optimizers_as_one_step_as_they_do_alone() -> None:
+    steps = gradients([(4, 3), (4,)], 5)
+    alone = [
+        replay(part, [[step[index]] for step in steps])[0] for index, part in enumerate(muon_and_adamw().optimizers)
+    ]
+    assert_close(replay(muon_and_adamw(), steps), alone)
+
+
+def test_a_schedule_reaches_every_part() -> None:
+    optimizer = muon_and_adamw(lr=1.0)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.5**step)
+    replay(optimizer, gradients([(4, 3), (4,)], 1))
+    schedule.step()
+    assert [part.param_groups[0]["lr"] for part in optimizer.optimizers] == [0.5, 0.05]
+
+
+def test_several_as_one_clear_all_gradients_and_call_a_closure_once() -> None:
+    optimizer, n_calls = muon_and_adamw(), 0
+
+    def closure() -> float:
+        nonlocal n_calls
+        n_calls += 1
+        return 3.0
+
+    replay(optimizer, gradients([(4, 3), (4,)], 1))
+    optimizer.zero_grad()
+    assert all(param.grad is None for group in optimizer.param_groups for param in group["params"])
+    assert optimizer.step(closure) == 3.0
+    assert n_calls == 1
+
+
+@pytest.mark.parametrize("how", ["state_dict", "deepcopy"])
+def test_several_as_one_go_on_where_they_were(how: str) -> None:
+    steps = gradients([(4, 3), (4,)], 6)
+    expected = replay(muon_and_adamw(), steps)
+    first = muon_and_adamw()
+    replay(first, steps[:3])
+    if how == "deepcopy":
+        second = copy.deepcopy(first)
+    else:
+        second = muon_and_adamw()
+        second.load_state_dict(copy.deepcopy(first.state_dict()))
+        for ours, theirs in zip(second.param_groups, first.param_groups, strict=True):
+            for param, trained in zip(ours["params"], theirs["params"], strict=True):
+                param.data.copy_(trained.data)
+    assert second.param_groups[0] is second.optimizers[0].param_groups[0]
+    assert_close(replay(second, steps[3:]), expected)
+
+
+def test_several_as_one_refuse_what_does_not_fit() -> None:
+    with pytest.raises(ValueError, match="at least one optimizer"):
+        optimizers.MultiOptimizer()
+    [matrix] = parameters([(4, 3)])
+    with pytest.raises(ValueError, match="more than one parameter group"):
+        optimizers.MultiOptimizer(optimizers.Muon([matrix]), optimizers.AdamW([matrix]))
+    with pytest.raises(ValueError, match="the state has 1 parts, this MultiOptimizer 2"):
+        muon_and_adamw().load_state_dict({"optimizers": muon_and_adamw().state_dict()["optimizers"][:1]})
