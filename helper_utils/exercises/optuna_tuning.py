@@ -27,6 +27,11 @@ def exponent_only(u, low, high):
     return math.log10(low) + u * (math.log10(high) - math.log10(low))
 
 
+def natural_exponent(u, low, high):
+    """The natural logarithm is not undone."""
+    return math.log(low) + u * (math.log(high) - math.log(low))
+
+
 def difference_for_ratio(u, low, high):
     """The factor over the whole range is the ratio of its ends."""
     return low * (high - low) ** u
@@ -64,6 +69,10 @@ LOG_UNIFORM = Exercise(
             "That is the exponent (the logarithm of the value). Undo the logarithm: raise the base to it.",
         ),
         WrongAnswer(
+            natural_exponent,
+            "That is the natural logarithm of the value. Undo it with `math.exp`.",
+        ),
+        WrongAnswer(
             difference_for_ratio,
             "On a logarithmic scale the whole way from low to high is a factor, high / low, not the difference.",
         ),
@@ -94,12 +103,18 @@ def should_prune(curve: list[float], earlier_curves: list[list[float]]) -> bool:
     curve: what the trial has reported so far, a value for each epoch.
     earlier_curves: the same of the trials that ran to their end.
     The rule: the best value so far is below the median of what those trials had
-    reported at the same epoch. Without anything to compare, the trial goes on.
+    reported at the same epoch. Without earlier trials, or without a report of its own
+    (an empty curve), the trial goes on.
     """
     if not curve or not earlier_curves:
         return False
     epoch = len(curve)
     return max(curve) < statistics.median(earlier[epoch - 1] for earlier in earlier_curves)
+
+
+def at_same_epoch(curve, earlier_curves):
+    """What the earlier trials had reported when they were as far."""
+    return [earlier[len(curve) - 1] for earlier in earlier_curves]
 
 
 def prunes_before_reporting(curve, earlier_curves):
@@ -109,14 +124,37 @@ def prunes_before_reporting(curve, earlier_curves):
 
 def mean_for_median(curve, earlier_curves):
     """A single failed trial moves the mean."""
-    at_same_epoch = [earlier[len(curve) - 1] for earlier in earlier_curves]
-    return bool(curve) and bool(at_same_epoch) and max(curve) < statistics.mean(at_same_epoch)
+    if not curve or not earlier_curves:
+        return False
+    return max(curve) < statistics.mean(at_same_epoch(curve, earlier_curves))
+
+
+def upper_median(curve, earlier_curves):
+    """Of an even number of values, the upper of the two in the middle."""
+    if not curve or not earlier_curves:
+        return False
+    return max(curve) < statistics.median_high(at_same_epoch(curve, earlier_curves))
+
+
+def lower_median(curve, earlier_curves):
+    """Of an even number of values, the lower of the two in the middle."""
+    if not curve or not earlier_curves:
+        return False
+    return max(curve) < statistics.median_low(at_same_epoch(curve, earlier_curves))
+
+
+def best_of_the_others(curve, earlier_curves):
+    """The earlier trials' best values so far, too."""
+    if not curve or not earlier_curves:
+        return False
+    return max(curve) < statistics.median(max(earlier[: len(curve)]) for earlier in earlier_curves)
 
 
 def minimises(curve, earlier_curves):
     """Ends the good ones."""
-    at_same_epoch = [earlier[len(curve) - 1] for earlier in earlier_curves]
-    return bool(curve) and bool(at_same_epoch) and min(curve) > statistics.median(at_same_epoch)
+    if not curve or not earlier_curves:
+        return False
+    return min(curve) > statistics.median(at_same_epoch(curve, earlier_curves))
 
 
 def last_for_best(curve, earlier_curves):
@@ -129,10 +167,18 @@ def final_values(curve, earlier_curves):
     return bool(curve) and bool(earlier_curves) and max(curve) < statistics.median(c[-1] for c in earlier_curves)
 
 
+def all_values(curve, earlier_curves):
+    """The values of all epochs, thrown together."""
+    if not curve or not earlier_curves:
+        return False
+    return max(curve) < statistics.median(value for earlier in earlier_curves for value in earlier)
+
+
 def ties_end(curve, earlier_curves):
     """At or below the median."""
-    at_same_epoch = [earlier[len(curve) - 1] for earlier in earlier_curves]
-    return bool(curve) and bool(at_same_epoch) and max(curve) <= statistics.median(at_same_epoch)
+    if not curve or not earlier_curves:
+        return False
+    return max(curve) <= statistics.median(at_same_epoch(curve, earlier_curves))
 
 
 SHOULD_PRUNE = Exercise(
@@ -141,12 +187,16 @@ SHOULD_PRUNE = Exercise(
     cases=[
         ([0.5], [[0.25], [0.75], [0.75]]),
         ([0.75], [[0.25], [0.5], [0.625]]),
-        ([], [[0.5, 0.75], [0.25, 0.5]]),
-        ([0.5], []),
+        ([0.5], [[0.25], [0.75]]),
+        ([0.4375], [[0.25], [0.75]]),
         ([0.5], [[0.25, 0.75], [0.375, 0.875], [0.25, 0.75]]),
+        ([0.5, 0.625], [[0.25, 0.75], [0.375, 0.6875], [0.5, 0.875]]),
+        ([0.5, 0.5], [[0.75, 0.25], [0.75, 0.25], [0.75, 0.25]]),
         ([0.5], [[0.5, 0.75], [0.25, 0.5], [0.75, 0.875]]),
         ([0.5], [[0.0, 0.1], [0.5625, 0.75], [0.625, 0.75]]),
         ([0.75, 0.25], [[0.25, 0.5], [0.5, 0.5], [0.25, 0.625]]),
+        ([0.5], []),
+        ([], [[0.5, 0.75], [0.25, 0.5]]),
     ],
     wrong_answers=[
         WrongAnswer(
@@ -157,6 +207,21 @@ SHOULD_PRUNE = Exercise(
             mean_for_median,
             "That is the mean. A few trials that never learned pull it down, and mediocre trials are kept: take the "
             "median.",
+        ),
+        WrongAnswer(
+            upper_median,
+            "Of an even number of values you took the upper of the two in the middle. The median lies half-way between "
+            "the two: `statistics.median`.",
+        ),
+        WrongAnswer(
+            lower_median,
+            "You took the lower of the two in the middle, where the number of values is even. The median lies half-way "
+            "between the two: `statistics.median`.",
+        ),
+        WrongAnswer(
+            best_of_the_others,
+            "You took the best so far of the earlier trials, too. The best counts for the trial that is judged; of the "
+            "others, what they reported at this very epoch.",
         ),
         WrongAnswer(
             minimises,
@@ -173,13 +238,18 @@ SHOULD_PRUNE = Exercise(
             "pass: compare at the same epoch.",
         ),
         WrongAnswer(
+            all_values,
+            "You took the median over all epochs of the earlier trials. Early and late values do not compare: take one "
+            "value of each, that of the same epoch.",
+        ),
+        WrongAnswer(
             ties_end,
             "A trial that is level with the median goes on: it ends when it is below.",
         ),
     ],
     hints=[
         "The epoch is `len(curve)`. What each earlier trial had reported then is `earlier[epoch - 1]`.",
-        "See to the two empty cases first: where nothing is reported, or nothing to compare with, return False.",
+        "See to the two empty cases: where nothing is reported, or nothing to compare with, return False.",
         "Then return `max(curve) < statistics.median(...)` (`import statistics`).",
     ],
     praise="This is the rule of Optuna's `MedianPruner`, which spares its first five trials.",
