@@ -657,6 +657,7 @@ def train_with_recipe(
     batch_size: int = 32,
     max_lr: float = 5e-3,
     weight_decay: float = 0.05,
+    use_muon: bool = True,
     label_smoothing: float = 0.1,
     flip: bool = True,
     max_shift: int = 2,
@@ -665,7 +666,7 @@ def train_with_recipe(
     device: torch.device | str = "cpu",
     callbacks: Sequence[Callback] = (),
 ) -> History:
-    """Train an image classifier in few epochs: Muon and AdamW with one cycle of the rate, flips and shifts, soft labels.
+    """Train an image classifier in few epochs: Muon and AdamW, one cycle of the rate, flips and shifts, soft labels.
 
     Each part has its reason: Muon moves a convolution equally far in all directions, also in those in which the
     gradient is weak (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/), and is scaled so that AdamW's
@@ -682,6 +683,7 @@ def train_with_recipe(
         batch_size: Images a step; the last, smaller batch of an epoch is left out.
         max_lr: The largest rate of the cycle.
         weight_decay: As in AdamW.
+        use_muon: Whether Muon trains the convolutions; if not, AdamW trains them too.
         label_smoothing: The share of a label that is spread over all classes, in [0, 1).
         flip: Whether images are mirrored at random. Not for images whose left and right matter, such as digits.
         max_shift: By how many pixels images are shifted, at most.
@@ -700,7 +702,7 @@ def train_with_recipe(
     )
     inputs, targets = getattr(data, part)
     model = model.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (quicker)
-    optimizer = _muon_and_adamw(model, max_lr, weight_decay)
+    optimizer = _recipe_optimizer(model, max_lr, weight_decay, use_muon)
     cycle = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr, total_steps=n_epochs * len(batches), cycle_momentum=False
     )
@@ -718,12 +720,12 @@ def train_with_recipe(
     )
 
 
-def _muon_and_adamw(model: nn.Module, lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    """Make an optimizer that treats convolutions by Muon and all other parameters by AdamW."""
+def _recipe_optimizer(model: nn.Module, lr: float, weight_decay: float, use_muon: bool) -> torch.optim.Optimizer:
     convolutions = [parameter for parameter in model.parameters() if parameter.ndim == 4]
+    if not (use_muon and convolutions):
+        return torch.optim.AdamW(model.parameters(), lr, weight_decay=weight_decay)
     others = [parameter for parameter in model.parameters() if parameter.ndim != 4]
-    adamw = torch.optim.AdamW(others, lr, weight_decay=weight_decay)
-    if not convolutions:
-        return adamw
-    muon = Muon(convolutions, lr, weight_decay, adjust_lr_fn="match_rms_adamw")
-    return MultiOptimizer(muon, adamw)
+    return MultiOptimizer(
+        Muon(convolutions, lr, weight_decay, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr, weight_decay=weight_decay),
+    )
