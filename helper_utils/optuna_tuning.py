@@ -586,10 +586,12 @@ class FlexibleCNNObjective:
         image_size: Height and width in pixels; those of the data set by default.
         n_epochs: Epochs a trial.
         max_layers: The largest number of blocks.
-        n_filters: Smallest and largest number of filters of a block, searched on a log scale.
+        n_filters: Smallest and largest number of filters of a block.
         kernel_sizes: The kernel sizes to choose from.
         dropout_rate: Smallest and largest dropout.
-        fc_size: Smallest and largest width of the classifier, searched on a log scale.
+        fc_size: Smallest and largest width of the classifier.
+        log_scale: Whether filters and width are searched on a log scale, where small networks are as likely as large
+            ones; if not, all numbers are equally likely.
         recipe: Further arguments of `train_with_recipe`, such as `{"flip": False}` for digits.
         with_size: Whether to return the size in MB (1024² bytes of parameters) as a second value, to be minimized.
         part: Which part the accuracy is measured on: "val", or "test" for the winner, once.
@@ -606,6 +608,7 @@ class FlexibleCNNObjective:
     kernel_sizes: tuple[int, ...] = (3, 5)
     dropout_rate: tuple[float, float] = (0.1, 0.5)
     fc_size: tuple[int, int] = (64, 256)
+    log_scale: bool = True
     recipe: Mapping[str, Any] = field(default_factory=dict)
     with_size: bool = False
     part: Literal["val", "test"] = "val"
@@ -638,10 +641,10 @@ class FlexibleCNNObjective:
         channels, image_size, _ = data.image_shape
         return FlexibleCNN(
             n_layers,
-            [trial.suggest_int(f"n_filters_{i}", *self.n_filters, log=True) for i in range(n_layers)],
+            [trial.suggest_int(f"n_filters_{i}", *self.n_filters, log=self.log_scale) for i in range(n_layers)],
             [trial.suggest_categorical(f"kernel_size_{i}", self.kernel_sizes) for i in range(n_layers)],
             trial.suggest_float("dropout_rate", *self.dropout_rate),
-            trial.suggest_int("fc_size", *self.fc_size, log=True),
+            trial.suggest_int("fc_size", *self.fc_size, log=self.log_scale),
             num_classes=data.num_classes,
             in_channels=channels,
             image_size=image_size,
