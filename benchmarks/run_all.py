@@ -22,6 +22,7 @@ SCRIPTS = (
     "many_runs.py",
     "data_loading.py",
     "optimizer_step.py",
+    "inference_time.py",
     "import_time.py",
     "course_run.py",
 )

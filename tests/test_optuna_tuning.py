@@ -21,6 +21,7 @@ import torch
 from optuna.samplers import GridSampler, RandomSampler, TPESampler
 from optuna.storages import InMemoryStorage, RDBStorage
 from optuna.trial import FixedTrial, TrialState
+from torch import nn
 
 from helper_utils import load_dataset, set_seed
 from helper_utils.flexible_cnn import FlexibleCNN
@@ -503,15 +504,40 @@ def test_a_trial_is_pruned_after_the_epoch_in_which_it_falls_behind():
     assert [list(trial.intermediate_values) for trial in study.trials] == [[1], [1]]
 
 
-def test_the_recipe_learns_and_is_repeatable():
+@pytest.mark.parametrize("use_muon", [True, False])
+def test_the_recipe_learns_and_is_repeatable(use_muon):
     data = load_dataset("digits", seed=0)
     histories = []
     for _ in range(2):
         set_seed(0)
         model = FlexibleCNN(1, [8], [3], 0.1, 32, in_channels=1, image_size=8, batch_norm=True)
-        histories.append(train_with_recipe(model, data, 5, flip=False, max_shift=1, seed=0))
+        histories.append(train_with_recipe(model, data, 5, flip=False, max_shift=1, use_muon=use_muon, seed=0))
     assert histories[0].val_accuracy == histories[1].val_accuracy
     assert histories[0].val_accuracy[-1] > 0.8
     lrs = torch.tensor(histories[0].lr)
     assert lrs.max() > 5 * lrs[0]
     assert lrs[-1] < lrs.max() / 2
+
+
+def test_the_recipe_trains_every_parameter_also_of_networks_without_convolutions():
+    data = load_dataset("digits", subset_size=64, seed=0)
+    networks = [
+        FlexibleCNN(2, [4, 4], [3, 3], 0.0, 8, in_channels=1, image_size=8, batch_norm=True),
+        nn.Sequential(nn.Flatten(), nn.Linear(64, 10)),
+    ]
+    for network in networks:
+        before = [parameter.detach().clone() for parameter in network.parameters()]
+        train_with_recipe(network, data, 1, flip=False)
+        assert not any(map(torch.equal, before, network.parameters()))
+
+
+def test_without_the_log_scale_wide_networks_are_as_likely_as_their_numbers():
+    data = load_dataset("digits", seed=0)
+    shares = {}
+    for log_scale in (True, False):
+        objective = FlexibleCNNObjective(dataset="digits", max_layers=1, log_scale=log_scale)
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+        networks = [objective.make_model(study.ask(), data) for _ in range(200)]
+        shares[log_scale] = sum(network.settings["n_filters"][0] > 72 for network in networks) / 200
+    assert shares[False] == pytest.approx(0.5, abs=0.1)  # of 16 to 128
+    assert shares[True] == pytest.approx(0.28, abs=0.1)
