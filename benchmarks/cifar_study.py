@@ -99,7 +99,7 @@ def accuracies(dataset: str, data_seed: int, winner: dict[str, Any], name: str, 
 
 
 def search(objective: Objective, seed: int) -> optuna.Study:
-    """Run the study, from a known setting on; two thirds of the trials end after 2 epochs, and as many after 6."""
+    """Run the study, from a known setting on; two thirds of the trials end after 2 epochs."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "study.db"
         study = optuna.create_study(storage=f"sqlite:///{path}", study_name="study", direction="maximize")
