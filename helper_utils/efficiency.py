@@ -399,7 +399,7 @@ class _LivingTensors(TorchDispatchMode):
     def __init__(self, there_before: dict[int, int]) -> None:
         super().__init__()
         self.living = there_before
-        self.peak = sum(there_before.values())
+        self.total = self.peak = sum(there_before.values())
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         outputs = func(*args, **(kwargs or {}))
@@ -412,8 +412,12 @@ class _LivingTensors(TorchDispatchMode):
         if storage._cdata in self.living:  # a view, or written in place
             return
         self.living[storage._cdata] = storage.nbytes()
-        self.peak = max(self.peak, sum(self.living.values()))
-        weakref.finalize(storage, self.living.pop, storage._cdata, None)
+        self.total += storage.nbytes()
+        self.peak = max(self.peak, self.total)
+        weakref.finalize(storage, self._remove, storage._cdata)
+
+    def _remove(self, key: int) -> None:
+        self.total -= self.living.pop(key, 0)
 
 
 def _read(results: Any) -> dict[str, tuple[float, float, float]]:
