@@ -183,9 +183,9 @@ def _environment(job: Job) -> dict[str, str]:
     environment = dict(os.environ)
     for variable in THREAD_VARIABLES:
         environment.setdefault(variable, str(job.n_threads))
-    # Threads that wait shall sleep. By default they spin, and where another process wants the core, a step of a small
-    # network then takes a hundred times as long.
-    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # GNU's threads spin while they wait for each other; where another process wants the core, a step of a small network
+    # then takes ten times as long and more. With this they soon sleep; on an idle machine it costs nothing.
+    environment.setdefault("GOMP_SPINCOUNT", "20000")
     environment["HELPER_UTILS_STRICT"] = "1" if job.strict else "0"
     environment["HELPER_UTILS_PROGRESS"] = "off"  # nobody is learning
     environment["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
