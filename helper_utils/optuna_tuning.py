@@ -704,13 +704,12 @@ def train_with_recipe(
         *data.train, batch_size, shuffle=True, seed=seed, augment=augment, drop_last=True, device=device
     )
     inputs, targets = getattr(data, part)
-    model = model.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (quicker)
     optimizer = _recipe_optimizer(model, max_lr, weight_decay, use_muon)
     cycle = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr, total_steps=n_epochs * len(batches), cycle_momentum=False
     )
     return train_model(
-        model,
+        model.to(memory_format=torch.channels_last),  # pyright: ignore[reportCallIssue] (quicker convolutions)
         optimizer,
         batches,
         n_epochs,

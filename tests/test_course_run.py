@@ -69,12 +69,16 @@ class Course:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         self.mark = uuid4().hex
-        threads = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+        no_threads = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.endswith("_NUM_THREADS") and name != "GOMP_SPINCOUNT"
+        }
         return subprocess.Popen(
             [sys.executable, "-m", "helper_utils", *arguments],
             cwd=self.folder,
             env={
-                **threads,
+                **no_threads,
                 "HELPER_UTILS_NOTEBOOKS": "notes {1}",
                 "COURSE_TEST": self.mark,
                 "PYTHONPATH": self.python_path(),
