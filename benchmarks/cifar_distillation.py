@@ -22,14 +22,14 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import resnet34
 
-from helper_utils.callbacks import EachBatch
+from helper_utils.base.callbacks import EachBatch
+from helper_utils.base.seeds import set_seed
+from helper_utils.base.training import evaluate_accuracy, evaluation_mode, train_model
 from helper_utils.data import Dataset, TensorLoader, load_dataset
 from helper_utils.data.augmentation import chain, random_horizontal_flip, random_shift
 from helper_utils.data.datasets import Part
-from helper_utils.devices import set_seed
 from helper_utils.distillation import DistillationLoss, with_teacher
 from helper_utils.efficiency import evaluate_efficiency, get_model_size, select_best_model_constraint_based
-from helper_utils.training import evaluate_accuracy, evaluation_mode, train_model
 
 TEACHER_WIDTH = 24
 WIDTHS = (16, 8)  # of the students, the longest training first

@@ -26,11 +26,11 @@ from optuna.samplers import TPESampler
 from optuna.trial import BaseTrial, FixedTrial, FrozenTrial
 from torch import Tensor, nn
 
+from helper_utils.base.seeds import set_seed
+from helper_utils.base.training import evaluate_accuracy, train_model
 from helper_utils.data import Dataset, TensorLoader, load_dataset
-from helper_utils.devices import set_seed
-from helper_utils.flexible_cnn import FlexibleCNN
-from helper_utils.optuna_tuning import FlexibleCNNObjective, run_study, train_with_recipe
-from helper_utils.training import evaluate_accuracy, train_model
+from helper_utils.flexible_cnn import FlexibleCNN, train_with_recipe
+from helper_utils.optuna_tuning import FlexibleCNNObjective, run_study
 
 N_TRIALS, N_EPOCHS, N_TRAIN, N_WORKERS = 20, 10, 8000, 2
 N_FRESH_SEEDS = 3

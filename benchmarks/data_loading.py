@@ -20,10 +20,10 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from helper_utils import set_seed, train_model
+from helper_utils.base.training import Batches
 from helper_utils.data.augmentation import chain, random_horizontal_flip, random_shift
 from helper_utils.data.loaders import TensorLoader
 from helper_utils.data.shapes import make_shapes
-from helper_utils.training import Batches
 
 N_THREADS, N_IMAGES, BATCH_SIZE, SHIFT = 1, 6000, 64, 4
 IN_PROCESS, WITH_WORKERS = "DataLoader", "DataLoader, 2 workers"

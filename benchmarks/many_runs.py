@@ -7,7 +7,7 @@ from timing import alternate, main
 from torch import Tensor, nn
 
 from helper_utils import load_dataset, set_seed, spawn_seeds
-from helper_utils.many_runs import train_many
+from helper_utils.base.many_runs import train_many
 
 N_THREADS = 1
 LRS, SEEDS, N_EPOCHS, BATCH_SIZE = [10 ** (k / 4) for k in range(-15, -5)], spawn_seeds(0, 10), 2, 32

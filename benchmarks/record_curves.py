@@ -1,7 +1,7 @@
 """Record the learning curves that lesson 14 replays: every point of a grid of hyperparameters, four times each.
 
-It trains the 12,672 networks of `helper_utils.recorded_curves.GRID` and writes `helper_utils/recorded_curves.npz`, in
-about ten minutes. It measures no speed, so `run_all.py` does not run it.
+It trains the 12,672 networks of `helper_utils.optuna_tuning.recorded_curves.GRID` and writes the `.npz` beside that
+module, in about ten minutes. It measures no speed, so `run_all.py` does not run it.
 """
 
 import argparse
@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from helper_utils.devices import spawn_seeds
-from helper_utils.recorded_curves import (
+from helper_utils.base.seeds import spawn_seeds
+from helper_utils.optuna_tuning.recorded_curves import (
     GRID,
     LARGEST_LOSS,
     LOSS_SCALE,

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from helper_utils.course import lessons as lessons_module
 from helper_utils.course.cli import course
+from helper_utils.course.commands.run import set_parameters
 from helper_utils.course.errors import CourseError
 from helper_utils.course.lessons import find_lessons, notebooks_directory, read_lesson, select_lessons
 from helper_utils.course.parameters import Parameter, assign_options, check_profile, read_parameters
-from helper_utils.course.run import set_parameters
 
 INTRODUCTION = """# 01 · How good is it?
 

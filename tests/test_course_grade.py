@@ -17,12 +17,12 @@ import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, writes
 
+from helper_utils.course.commands.grade import find_submissions, lesson_of
 from helper_utils.course.errors import CourseError
-from helper_utils.course.grade import find_submissions, lesson_of
-from helper_utils.course.submissions import UnreadableError, read_answers
-from helper_utils.exercises.catalogue import exercises_of, find_exercise, topics
-from helper_utils.exercises.coding import decode, encode
-from helper_utils.exercises.values import brief, difference, kind
+from helper_utils.course.grading.submissions import UnreadableError, read_answers
+from helper_utils.teaching.codec import decode, encode
+from helper_utils.teaching.compare import brief, difference, kind
+from helper_utils.teaching.exercise import exercises_of, find_exercise, topics
 
 PATIENCE = 120  # seconds until a test that waits gives up
 TIMEOUT = 10  # seconds for an answer, on a busy machine
@@ -88,7 +88,7 @@ HONEST = {
     ),
 }
 
-CHECKER = "helper_utils.exercises.checking"
+CHECKER = "helper_utils.teaching.verdict"
 PATCH = f"""import {CHECKER} as checking
 checking.check = checking.judge_outcomes = lambda *_, **__: checking.Verdict("right", None, "")
 checking._difference = lambda *_: ''
@@ -180,11 +180,11 @@ UNFAIR = {
     "copied.ipynb": (
         [
             IMPORTS,
-            "from helper_utils.exercises.metrics import f1 as theirs, cheapest_threshold",
+            "from helper_utils.metrics.exercises import f1 as theirs, cheapest_threshold",
             F1 + "return theirs(tp, fp, fn)",
             THRESHOLD + "import sys\n    name = 'helper_utils.' + 'exercises.metrics'\n    __import__(name)\n"
             "    return sys.modules[name].cheapest_threshold(miss, false_alarm)",
-            RECALL + "from helper_utils.exercises import find_exercise\n"
+            RECALL + "from helper_utils.teaching import find_exercise\n"
             "    return find_exercise('metrics.macro_recall').answer(matrix)",
         ],
         ["wrong", "wrong", "wrong"],
@@ -432,7 +432,8 @@ def test_no_answer_outlives_a_killed_grading(tmp_path, lessons, scratch):
 
 
 def test_the_command_itself_loads_no_torch():
-    code = "import sys, helper_utils.course.grade, helper_utils.course.release; sys.exit('torch' in sys.modules)"
+    modules = "helper_utils.course.commands.grade, helper_utils.course.commands.release"
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=environment(), check=False).returncode == 0
 
 
@@ -496,7 +497,7 @@ def test_the_last_attempt_counts(tmp_path):
 
 
 def test_a_huge_file_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("helper_utils.course.submissions.MOST_BYTES", 1000)
+    monkeypatch.setattr("helper_utils.course.grading.submissions.MOST_BYTES", 1000)
     path = write(tmp_path / "a.ipynb", ["1 + 1"] * 100)
     with pytest.raises(UnreadableError, match="more than"):
         read_answers(path)

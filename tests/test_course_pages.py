@@ -1,7 +1,7 @@
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from helper_utils.course.pages import write_page
+from helper_utils.course.reports.notebook_page import write_page
 
 
 def test_a_page_gives_a_picture_the_words_of_its_metadata(tmp_path):

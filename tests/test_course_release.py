@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from helper_utils.course.cli import course
-from helper_utils.course.submissions import DECORATOR, read_answers
-from helper_utils.exercises.catalogue import find_exercise
+from helper_utils.course.grading.submissions import DECORATOR, read_answers
+from helper_utils.teaching.exercise import find_exercise
 
 F1 = find_exercise("metrics.f1")
 RECALL = find_exercise("metrics.macro_recall")

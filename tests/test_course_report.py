@@ -9,12 +9,12 @@ import pytest
 from rich.console import Console
 
 from helper_utils.course import run
-from helper_utils.course.execution import NOT_RUN, Job, Result
+from helper_utils.course.commands.run import make_jobs
 from helper_utils.course.files import results_folder, shown
 from helper_utils.course.lessons import Lesson
-from helper_utils.course.progress import LineProgress, LiveProgress, make_progress
-from helper_utils.course.report import Report
-from helper_utils.course.run import make_jobs
+from helper_utils.course.reports.run import Report
+from helper_utils.course.running.display import LineProgress, LiveProgress, make_progress
+from helper_utils.course.running.notebook import NOT_RUN, Job, Result
 
 
 def test_two_runs_in_one_second_get_two_folders(tmp_path, monkeypatch):

@@ -23,8 +23,8 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from helper_utils.course.execution import TIMED_OUT, Job, run_notebook
-from helper_utils.course.refresh import normalised
+from helper_utils.course.commands.refresh import normalised
+from helper_utils.course.running.notebook import TIMED_OUT, Job, run_notebook
 
 pytestmark = pytest.mark.slow
 

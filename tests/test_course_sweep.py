@@ -18,11 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_course_run import PATIENCE, Course, wait_until, write_notebook
 
+from helper_utils.course.commands.sweep import run_sweep
 from helper_utils.course.errors import CourseError
-from helper_utils.course.execution import FAILED, PASSED, Result
 from helper_utils.course.lessons import Lesson
-from helper_utils.course.sweep import Sweep, make_sweep, run_name, run_sweep, split_values
-from helper_utils.course.sweep_report import SweepReport
+from helper_utils.course.reports.sweep import SweepReport
+from helper_utils.course.running.notebook import FAILED, PASSED, Result
+from helper_utils.course.sweep_plan import Sweep, make_sweep, run_name, split_values
 
 PARAMETERS = """lr: float = 0.1  # step size
 seed: int = 0

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.func import vmap
 from torch.nn.functional import cross_entropy, kl_div
 
+from helper_utils.base.many_runs import train_many
+from helper_utils.base.training import train_model
 from helper_utils.data import Part
 from helper_utils.distillation import (
     DistillationLoss,
@@ -20,8 +22,6 @@ from helper_utils.distillation import (
     predict_logits,
     with_teacher,
 )
-from helper_utils.many_runs import train_many
-from helper_utils.training import train_model
 
 TEMPERATURES = (0.5, 1.0, 2.0, 4, 20.0)
 ALPHAS = (0, 0.3, 0.9, 1.0)

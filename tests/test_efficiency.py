@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from helper_utils import efficiency
+from helper_utils.base.training import evaluate_accuracy
 from helper_utils.efficiency import (
     METRICS,
     InferenceTimes,
@@ -33,7 +34,6 @@ from helper_utils.efficiency import (
     select_best_model_weighted,
 )
 from helper_utils.flexible_cnn import FlexibleCNN, layer_table
-from helper_utils.training import evaluate_accuracy
 
 MB = 1024**2
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from helper_utils.exercises import Exercise, Verdict, WrongAnswer, check, check_source
+from helper_utils.teaching import Exercise, Verdict, WrongAnswer, check, check_source
 
 
 def total(values: list[float]) -> float:
@@ -176,7 +176,7 @@ def test_a_loop_on_a_later_case_is_shown_with_that_case():
 
 
 def test_what_cannot_be_stopped_is_left_behind(monkeypatch):
-    monkeypatch.setattr("helper_utils.exercises.limits.GRACE", 0.1)
+    monkeypatch.setattr("helper_utils.teaching.timeouts.GRACE", 0.1)
     verdict = check(TOTAL, lambda values: time.sleep(1.5), seconds=0.1)  # noqa: ARG005
     assert "restart the kernel" in verdict.message
 
@@ -380,7 +380,7 @@ def test_the_same_is_right(expected, result):
 
 def test_a_cell_is_judged_with_the_libraries_of_the_exercise():
     cell = (
-        "from helper_utils.exercises import exercise\n\n"
+        "from helper_utils.teaching import exercise\n\n"
         '@exercise("metrics.macro_recall")\ndef macro_recall(matrix):\n'
         "    return (matrix.diagonal().sum() / torch.sum(matrix)).item()\n\n"
         "print(macro_recall(torch.eye(2)))\n%timeit 1\n"

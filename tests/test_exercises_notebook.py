@@ -10,10 +10,10 @@ import pytest
 from nbclient import NotebookClient
 from rich.console import Console
 
-from helper_utils.course.lessons import find_lessons
-from helper_utils.course.progress_page import exercise_names, show_progress
-from helper_utils.exercises import catalogue, exercise, find_exercise, hint, notebook, show_answer
-from helper_utils.exercises.progress import ENVIRONMENT_VARIABLE, progress_directory, read_progress, save_verdict
+from helper_utils.course.commands.progress import show_progress
+from helper_utils.course.lessons import exercise_names, find_lessons
+from helper_utils.teaching import catalogue, exercise, find_exercise, hint, notebook, show_answer
+from helper_utils.teaching.progress import ENVIRONMENT_VARIABLE, progress_directory, read_progress, save_verdict
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_other_files_in_the_folder_do_no_harm(progress):
 
 def test_two_processes_keep_each_others_entries(progress):
     code = (
-        "import sys\nfrom helper_utils.exercises.progress import save_verdict\n"
+        "import sys\nfrom helper_utils.teaching.progress import save_verdict\n"
         "for i in range(50): save_verdict(f'{sys.argv[1]}.e{i}', 'right')"
     )
     processes = [subprocess.Popen([sys.executable, "-c", code, name]) for name in ("a", "b")]
@@ -244,7 +244,7 @@ def test_without_exercises_or_progress_the_page_says_so(lessons, monkeypatch):
 
 def test_importing_what_the_course_reads_is_cheap():
     code = (
-        "import sys, helper_utils.course.progress_page, helper_utils.exercises.notebook\n"
+        "import sys, helper_utils.course.commands.progress, helper_utils.teaching.notebook\n"
         "import json; print(json.dumps([n for n in ('torch', 'pandas', 'sklearn', 'matplotlib') if n in sys.modules]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -254,7 +254,7 @@ def test_importing_what_the_course_reads_is_cheap():
 @pytest.mark.slow
 def test_a_loop_in_a_notebook_ends_and_the_kernel_goes_on(progress):
     sources = [
-        "from helper_utils.exercises import exercise",
+        "from helper_utils.teaching import exercise",
         '@exercise("metrics.f1")\ndef f1(tp, fp, fn):\n    while True:\n        print(tp)',
         # A function that calls itself must not meet the older one of its name.
         '@exercise("metrics.f1")\ndef f1(tp, fp, fn, again=True):\n'

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helper_utils.exercises.values import brief, briefly, difference
+from helper_utils.teaching.compare import brief, briefly, difference
 
 numbers = st.booleans() | st.integers() | st.floats()
 arrays = st.lists(st.floats(width=32), max_size=5).map(np.array)

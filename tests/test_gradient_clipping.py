@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from matplotlib import pyplot as plt
 from torch import Tensor, nn
 
+from helper_utils.base.training import train_model
 from helper_utils.gradient_clipping import (
     AdaptiveClip,
     GradientNorms,
@@ -21,7 +22,6 @@ from helper_utils.gradient_clipping import (
     plot_gradient_flow,
     total_norm,
 )
-from helper_utils.training import train_model
 
 NORM_TYPES = (1, 2, 3.5, math.inf, "inf")
 SHAPES = {

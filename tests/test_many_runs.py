@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from helper_utils.base.many_runs import train_many
+from helper_utils.base.seeds import set_seed, spawn_seeds
 from helper_utils.data.datasets import Part
-from helper_utils.devices import set_seed, spawn_seeds
-from helper_utils.many_runs import train_many
 
 LRS = [0.001, 0.03, 0.2]
 SEEDS = spawn_seeds(3, 2)

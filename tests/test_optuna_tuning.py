@@ -24,13 +24,8 @@ from optuna.trial import FixedTrial, TrialState
 from torch import nn
 
 from helper_utils import load_dataset, set_seed
-from helper_utils.flexible_cnn import FlexibleCNN
-from helper_utils.optuna_tuning import (
-    FlexibleCNNObjective,
-    FullyConnectedObjective,
-    run_study,
-    train_with_recipe,
-)
+from helper_utils.flexible_cnn import FlexibleCNN, train_with_recipe
+from helper_utils.optuna_tuning import FlexibleCNNObjective, FullyConnectedObjective, run_study
 
 FILES = ["trials.journal", "trials.db"]
 run_quietly = functools.partial(run_study, progress=False)

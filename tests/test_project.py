@@ -1,6 +1,7 @@
 """The project keeps its own promises: one environment in three files, cheap imports, rooms that stay apart."""
 
 import ast
+import graphlib
 import json
 import re
 import subprocess
@@ -19,7 +20,8 @@ import helper_utils
 ROOT = Path(__file__).parent.parent
 CONDA_NAMES = {"torch": "pytorch", "jupyter-client": "jupyter_client", "playwright": "playwright-python"}
 PACKAGE = ROOT / "helper_utils"
-FOUNDATION = {"callbacks", "claims", "data", "devices", "many_runs", "plots", "training"}
+FOUNDATION = {"base", "data"}
+TOPICS = {path.parent.name for path in PACKAGE.glob("*/exercises.py")}
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 HEAVY = ["torch", "torchvision", "torchmetrics", "sklearn", "pandas", "matplotlib", "papermill", "optuna"]
 
@@ -99,7 +101,7 @@ def modules_after(code: str) -> set[str]:
         ("import helper_utils.course.cli", []),
         ("from helper_utils import claim, record", []),
         ("from helper_utils import load_dataset, train_model, evaluate_accuracy, set_seed", ["torch"]),
-        ("import helper_utils.plots", ["matplotlib"]),
+        ("import helper_utils.base.plots", ["matplotlib"]),
     ],
 )
 def test_heavy_packages_load_only_where_used(code, allowed):
@@ -121,26 +123,47 @@ def imported_rooms(path: Path) -> set[str]:
     return rooms
 
 
-TEACHING = {"exercises", "quizzes"}
-
-
-def test_rooms_know_nothing_of_the_rooms_above():
-    for path in PACKAGE.rglob("*.py"):
-        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        if room in FOUNDATION:
-            assert imported_rooms(path) <= FOUNDATION, path
-        elif room not in ("course", "__main__"):
-            assert "course" not in imported_rooms(path), path
-            assert room in TEACHING or not TEACHING & imported_rooms(path), path
-
-
-def test_a_topic_imports_topics_of_a_lower_number_only():
+def test_rooms_import_only_from_rooms_below():
     numbers = {topic: number for number, _, topic in (path.stem.partition("_") for path in LESSONS)}
     assert numbers["metrics"] == "01"
-    for topic, number in numbers.items():
-        module = PACKAGE / f"{topic}.py"
-        for other in (imported_rooms(module) if module.exists() else set()) & set(numbers):
-            assert numbers[other] < number, f"{topic} imports {other}"
+    for path in PACKAGE.rglob("*.py"):
+        room, *inside = path.relative_to(PACKAGE).parts
+        match room:
+            case "base" | "data":
+                allowed = FOUNDATION
+            case "teaching":
+                allowed = {"teaching"}  # it finds the topics' files, and knows none by its name
+            case "course":
+                allowed = {"course", "teaching", *FOUNDATION}
+            case _ if inside == ["exercises.py"]:
+                allowed = {"teaching"}  # an answer is shown to the learner, so it builds on libraries only
+            case _ if room in TOPICS:
+                allowed = FOUNDATION | {topic for topic in TOPICS if numbers[topic] <= numbers[room]}
+            case _:
+                continue  # the package's own __init__ and __main__
+        assert imported_rooms(path) <= allowed, path
+    rooms = {path.name for path in PACKAGE.iterdir() if any(path.rglob("*.py"))}
+    assert rooms == TOPICS | {"base", "data", "teaching", "course"}
+
+
+def module_imports(path: Path) -> set[str]:
+    """The modules of the package that a module of it imports, wherever in the file."""
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            here = path.relative_to(ROOT).parts
+            start = ".".join(here[: -node.level]) + "." if node.level else ""
+            module = (start + (node.module or "")).removesuffix(".")
+            modules |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+    return modules
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
+    graph = {name: module_imports(path) & set(names) - {name} for name, path in names.items()}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
 def test_the_course_runner_imports_no_torch():
@@ -165,7 +188,7 @@ def test_every_lesson_has_its_module_and_its_tests_under_one_name():
         topic = notebook.stem.partition("_")[2]
         if topic in ("start_here", "capstone"):  # these two use the topics of the others
             continue
-        assert (ROOT / "helper_utils" / f"{topic}.py").exists()
+        assert len(list((PACKAGE / topic).glob("*.py"))) > 2  # beside __init__ and the exercises
         assert (ROOT / "tests" / f"test_{topic}.py").exists()
 
 

@@ -10,7 +10,7 @@ from latex2mathml.converter import convert
 from matplotlib.mathtext import MathTextParser
 
 from helper_utils import quizzes
-from helper_utils.quizzes import Question, read_quiz, show_quiz
+from helper_utils.teaching.quiz import Question, read_quiz, show_quiz
 
 TOPICS = sorted(path.stem for path in quizzes.FOLDER.glob("*.json"))
 

@@ -12,9 +12,9 @@ from optuna.pruners import MedianPruner, NopPruner
 from optuna.samplers import RandomSampler
 from optuna.trial import FixedTrial, TrialState
 
-from helper_utils.devices import spawn_seeds
+from helper_utils.base.seeds import spawn_seeds
 from helper_utils.optuna_tuning import run_study
-from helper_utils.recorded_curves import (
+from helper_utils.optuna_tuning.recorded_curves import (
     GRID,
     N_EPOCHS,
     N_RUNS,

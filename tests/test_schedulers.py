@@ -15,11 +15,11 @@ from torch.optim import SGD, Adam
 from torch.optim import lr_scheduler as reference
 
 from helper_utils import schedulers
-from helper_utils.callbacks import EachBatch
+from helper_utils.base.callbacks import EachBatch
+from helper_utils.base.seeds import set_seed
+from helper_utils.base.training import train_epoch, train_model
 from helper_utils.data import TensorLoader
-from helper_utils.devices import set_seed
-from helper_utils.exercises import schedulers as exercises
-from helper_utils.training import train_epoch, train_model
+from helper_utils.schedulers import exercises
 
 N_STEPS = 200
 BASE_LRS = (0.1, 3e-4)

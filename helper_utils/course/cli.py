@@ -79,7 +79,7 @@ def params(name: str, notebooks: str | None) -> None:
 @notebooks_option
 def doctor(notebooks: str | None) -> None:
     """Check this machine: packages, device, data, folders. Exits with status 1 if something is broken."""
-    from helper_utils.course.doctor import examine
+    from helper_utils.course.commands.doctor import examine
 
     findings = list(examine(notebooks))
     for finding in findings:
@@ -119,7 +119,7 @@ def run(
     notebooks: str | None,
 ) -> None:
     """Run lessons, and write notebooks, pages, tables and a report into a fresh folder."""
-    from helper_utils.course.run import run_lessons, set_parameters
+    from helper_utils.course.commands.run import run_lessons, set_parameters
 
     directory = notebooks_directory(notebooks)
     lessons = select_lessons(find_lessons(directory), names)
@@ -175,7 +175,8 @@ def sweep(
     Ctrl-C keeps what is finished; --resume runs the rest. A lesson is stopped on this machine at once; what runs on a
     cluster at that moment comes to its own end there, and is not collected.
     """
-    from helper_utils.course.sweep import make_sweep, run_sweep
+    from helper_utils.course.commands.sweep import run_sweep
+    from helper_utils.course.sweep_plan import make_sweep
 
     if (backend == "dask") != (address is not None):
         raise CourseError("--backend dask and --address HOST:PORT belong together: give both or none")
@@ -188,7 +189,7 @@ def sweep(
 @notebooks_option
 def progress(notebooks: str | None) -> None:
     """Show the exercises, lesson by lesson: right, tried and open."""
-    from helper_utils.course.progress_page import show_progress
+    from helper_utils.course.commands.progress import show_progress
 
     show_progress(find_lessons(notebooks_directory(notebooks)))
 
@@ -203,7 +204,7 @@ def refresh(names: tuple[str, ...], jobs: int | None, timeout: float, notebooks:
 
     A notebook that fails is left as it was.
     """
-    from helper_utils.course.refresh import refresh_lessons
+    from helper_utils.course.commands.refresh import refresh_lessons
 
     lessons = select_lessons(find_lessons(notebooks_directory(notebooks)), names)
     sys.exit(refresh_lessons(lessons, n_at_once=jobs, timeout=timeout))
@@ -239,7 +240,7 @@ def grade(
     This is made for a class that you trust not to attack the machine: answers run with your rights, and can reach your
     files and the network. Otherwise run it in a container without either.
     """
-    from helper_utils.course.grade import Limits, grade_folder
+    from helper_utils.course.commands.grade import Limits, grade_folder
 
     lessons = find_lessons(notebooks_directory(notebooks))
     sys.exit(grade_folder(folder, lessons, output=output, limits=Limits(timeout, memory), n_at_once=jobs))
@@ -254,7 +255,7 @@ def release(folder: str, names: tuple[str, ...], notebooks: str | None) -> None:
 
     Cells with an answer become the untouched exercise again. FOLDER must be new or empty.
     """
-    from helper_utils.course.release import release_lessons
+    from helper_utils.course.commands.release import release_lessons
 
     release_lessons(folder, select_lessons(find_lessons(notebooks_directory(notebooks)), names))
 

@@ -1,5 +1,6 @@
 """The lessons: which notebooks there are, and what their first cells say about them."""
 
+import ast
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from typing import Any
 
 from helper_utils.course.errors import CourseError, nearest
 from helper_utils.course.parameters import Parameter, read_parameters
+from helper_utils.teaching.exercise import checked_by
 
 FILE_NAME = re.compile(r"(?P<number>\d\d)_(?P<topic>\w+)\.ipynb")
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -195,3 +197,19 @@ def _named(lessons: Sequence[Lesson], wanted: str) -> list[Lesson]:
     if not found:
         raise CourseError(f"unknown lesson {wanted!r}: {nearest(name, known)}")
     return found
+
+
+def exercise_names(lesson: Lesson) -> list[str]:
+    """Return the names of a lesson's exercises in their order: its functions that are decorated `@exercise(name)`."""
+    names = []
+    for cell in lesson.cells:
+        if cell.get("cell_type") != "code":
+            continue
+        try:
+            statements = ast.parse(source(cell)).body
+        except SyntaxError:  # a line for IPython, such as %timeit: no exercise
+            continue
+        for statement in statements:
+            if isinstance(statement, ast.FunctionDef):
+                names += filter(None, map(checked_by, statement.decorator_list))
+    return names

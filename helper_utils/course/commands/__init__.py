@@ -1,0 +1,1 @@
+"""One module for each command of `course` that needs more than a line."""

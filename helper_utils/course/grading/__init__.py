@@ -1,0 +1,1 @@
+"""Submitted notebooks: read, run and judged."""

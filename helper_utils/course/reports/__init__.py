@@ -1,0 +1,1 @@
+"""The tables and pages that a run, a sweep or a grading leaves."""

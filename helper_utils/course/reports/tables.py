@@ -1,0 +1,37 @@
+"""Values as text, tables as CSV, and pages from their templates."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill in the template of a page, a file of this folder; values are escaped, and a missing one is an error."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["plain"] = as_text
+    return environment.get_template(template).render(**values)
+
+
+def as_text(value: Any) -> str:
+    """Return a value as text: texts as they are, everything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as CSV with a line of names; what is not text is written as JSON."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(columns)
+    writer.writerows([as_text(row.get(column)) for column in columns] for row in rows)
+    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""Notebooks in processes of their own: one, many, and what is shown meanwhile."""

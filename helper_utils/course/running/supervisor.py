@@ -1,0 +1,219 @@
+"""Run many notebooks at once, each in a process of its own that can be killed with everything it started."""
+
+import contextlib
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, Protocol
+
+import psutil
+
+from helper_utils.course.running.notebook import (
+    DIED,
+    INTERRUPTED,
+    NOT_RUN,
+    TIMED_OUT,
+    Job,
+    Result,
+    collect,
+    run_notebook,
+)
+
+PRELOADED = ["helper_utils.course.running.kernel", "helper_utils.course.reports.notebook_page"]
+SECONDS_BETWEEN_LOOKS = 0.2
+SECONDS_FOR_THE_REST = 30.0  # a worker's own time-out comes first; this one is for a worker that is stuck itself
+
+
+class Progress(Protocol):
+    """What is told while the notebooks run."""
+
+    def start(self, job: Job) -> None:
+        """A notebook starts."""
+
+    def cell(self, job: Job, number: int) -> None:
+        """A code cell, counted from 1, starts."""
+
+    def finish(self, job: Job, result: Result) -> None:
+        """A notebook has ended."""
+
+
+def n_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_jobs(jobs: Sequence[Job], n_at_once: int, progress: Progress) -> tuple[list[Result], int]:
+    """Run notebooks, several at once.
+
+    On SIGINT (Ctrl-C), SIGTERM and SIGHUP everything that runs is killed; what was finished is kept.
+
+    Args:
+        jobs: What to run.
+        n_at_once: How many at the same time, at least 1.
+        progress: Told what happens.
+
+    Returns:
+        The results in the order of the jobs, and the number of the signal that stopped the run (0 if none did).
+    """
+    waiting = deque(jobs)
+    running: list[_Worker] = []
+    results: dict[Path, Result] = {}  # by where the notebook goes, which no two jobs share
+    context = _process_context()
+    with tempfile.TemporaryDirectory(prefix="course-") as scratch, signals_noted() as signals:
+        try:
+            while (waiting or running) and not signals:
+                while waiting and len(running) < n_at_once:
+                    job = waiting.popleft()
+                    progress.start(job)
+                    running.append(_Worker(context, job, scratch))
+                wait([worker.connection for worker in running], timeout=SECONDS_BETWEEN_LOOKS)
+                for worker in list(running):
+                    for number in worker.new_cells():
+                        progress.cell(worker.job, number)
+                    if worker.result:
+                        running.remove(worker)
+                        worker.end()
+                        results[worker.job.output] = worker.result
+                        progress.finish(worker.job, worker.result)
+        finally:
+            for worker in running:
+                worker.end()
+        for worker in running:
+            result = collect(worker.job, INTERRUPTED, "stopped by the user", worker.seconds)
+            results[worker.job.output] = result
+            progress.finish(worker.job, result)
+        for job in waiting:
+            results[job.output] = Result(job.lesson, NOT_RUN)
+    return [results[job.output] for job in jobs], signals[0] if signals else 0
+
+
+@dataclass
+class _Worker:
+    """A process that runs one notebook, seen from outside."""
+
+    context: Any
+    job: Job
+    scratch: str
+    result: Result | None = None
+    process: BaseProcess = field(init=False)
+    connection: Connection = field(init=False)
+    started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.connection, theirs = self.context.Pipe(duplex=False)
+        arguments = (theirs, self.job, self.scratch)
+        self.process = self.context.Process(target=_work, args=arguments, daemon=True)
+        self.process.start()
+        theirs.close()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def new_cells(self) -> list[int]:
+        """Read what the process has sent; set `result` when it has ended or overstayed."""
+        cells = []
+        try:
+            while not self.result and self.connection.poll():
+                message = self.connection.recv()
+                if isinstance(message, Result):
+                    self.result = message
+                else:
+                    cells.append(message)
+        except (EOFError, OSError):
+            self.result = collect(self.job, DIED, "the process that ran the notebook died", self.seconds)
+        if not self.result and self.seconds > self.job.timeout + SECONDS_FOR_THE_REST:
+            self.end()
+            error = f"stopped, the lesson took longer than {self.job.timeout:g} s (--timeout)"
+            self.result = collect(self.job, TIMED_OUT, error, self.seconds)
+        return cells
+
+    def end(self) -> None:
+        """Kill the process and everything that it started, and tidy up its log. A second call does nothing."""
+        if self.connection.closed:
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self.process.pid)
+            process.suspend()  # so that it starts nothing more while its children are listed
+            kill_tree(process)
+        self.process.join()
+        self.connection.close()
+        log = log_path(self.job)
+        if log.exists() and (log.stat().st_size == 0 or (self.result and self.result.passed)):
+            log.unlink()
+
+
+def kill_tree(process: psutil.Process, *, keep_root: bool = False) -> None:
+    """Kill a process with all its descendants."""
+    tree = process.children(recursive=True)
+    for member in tree if keep_root else [*tree, process]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
+
+
+def _process_context() -> Any:
+    """Return how processes are made: forked from a server that has papermill loaded, where the system can."""
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(PRELOADED)
+        return context
+    return multiprocessing.get_context("spawn")
+
+
+@contextlib.contextmanager
+def signals_noted() -> Iterator[list[int]]:
+    """Collect the signals that ask for an end, instead of letting them interrupt whatever runs at that moment."""
+    noted: list[int] = []
+    previous = {number: signal.signal(number, lambda number, _frame: noted.append(number)) for number in stop_signals()}
+    try:
+        yield noted
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def stop_signals() -> list[signal.Signals]:
+    """Return the signals that ask a run to end, as far as the system has them."""
+    return [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__]
+
+
+def log_path(job: Job) -> Path:
+    """Return where a job keeps what its processes print outside the notebook."""
+    return job.output.with_suffix(".log")
+
+
+def _work(connection: Connection, job: Job, scratch: str) -> None:
+    """Run one notebook; this is the process's main function."""
+    # A signal for the whole group, such as Ctrl-C, reaches the parent too, and the parent ends us together with the
+    # kernel. A handler instead of SIG_IGN, because the kernel would inherit that.
+    for number in stop_signals():
+        signal.signal(number, lambda _number, _frame: None)
+    threading.Thread(target=_end_with_parent, args=[scratch], daemon=True).start()
+    tempfile.tempdir = os.environ["TMPDIR"] = scratch
+    # What compiled code and dying kernels print must not tear the progress display.
+    with log_path(job).open("w", encoding="utf-8") as log:
+        sys.stdout.flush()
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        connection.send(run_notebook(job, report=connection.send))
+
+
+def _end_with_parent(scratch: str) -> None:
+    """Wait until the parent is gone, killed perhaps, and then end this process and its kernel, and tidy up."""
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        kill_tree(psutil.Process(), keep_root=True)
+        shutil.rmtree(scratch, ignore_errors=True)
+        os._exit(1)

@@ -1,0 +1,35 @@
+"""The metadata of a stored notebook, the same on every machine."""
+
+from pathlib import Path
+from typing import Any
+
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+LANGUAGE_INFO = {"name": "python"}
+
+
+def normalised(path: Path) -> str:
+    """Return an executed notebook as it is stored: the outputs are kept, and what differs from run to run is not.
+
+    Args:
+        path: A notebook that ran to its end.
+
+    Returns:
+        The text of the notebook file.
+    """
+    import nbformat
+
+    notebook: Any = nbformat.read(path, as_version=4)
+    # Everything else differs from run to run or from editor to editor: times, paths, random ids of widgets.
+    notebook.metadata = {"kernelspec": KERNELSPEC, "language_info": LANGUAGE_INFO}
+    count = 0
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags")  # papermill gives every cell a list, most of them empty
+        cell.metadata = {"tags": tags} if tags else {}
+        if cell.cell_type == "code" and cell.source.strip():
+            count += 1
+            cell.execution_count = count
+            for output in cell.outputs:
+                if output.output_type == "execute_result":
+                    output.execution_count = count
+    return nbformat.writes(notebook) + "\n"

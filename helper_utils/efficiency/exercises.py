@@ -1,0 +1,448 @@
+"""Exercises of the lesson 16_efficiency."""
+
+import torch
+
+from helper_utils.teaching.exercise import Exercise, WrongAnswer
+
+# --------------------------------------------------------------------------------------- efficiency.size_in_kb
+
+
+def size_in_kb(parameters: dict[str, torch.Tensor], buffers: dict[str, torch.Tensor]) -> float:
+    """Return the size of a model in kB of 1024 bytes.
+
+    parameters, buffers: tensors of any number type, by name.
+    """
+    tensors = [*parameters.values(), *buffers.values()]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors) / 1024
+
+
+def buffers_forgotten(parameters, buffers):  # noqa: ARG001 - that is the mistake
+    """Parameters only."""
+    return size_in_kb(parameters, {})
+
+
+def bits_for_bytes(parameters, buffers):
+    """Eight times as much."""
+    return 8 * size_in_kb(parameters, buffers)
+
+
+def bytes_taken_for_bits(parameters, buffers):
+    """Divided by eight once too often."""
+    return size_in_kb(parameters, buffers) / 8
+
+
+def a_thousand_bytes(parameters, buffers):
+    """The decimal kB."""
+    return size_in_kb(parameters, buffers) * 1024 / 1000
+
+
+def four_bytes_each(parameters, buffers):
+    """Every number taken for a float32."""
+    return sum(tensor.numel() * 4 for tensor in [*parameters.values(), *buffers.values()]) / 1024
+
+
+def numbers_for_bytes(parameters, buffers):
+    """Numbers counted, not their bytes."""
+    return sum(tensor.numel() for tensor in [*parameters.values(), *buffers.values()]) / 1024
+
+
+def rows_for_numbers(parameters, buffers):
+    """len() of a tensor: its first axis only."""
+    tensors = [*parameters.values(), *buffers.values()]
+    return sum(len(tensor) * tensor.element_size() for tensor in tensors) / 1024
+
+
+SIZE_IN_KB = Exercise(
+    name="efficiency.size_in_kb",
+    answer=size_in_kb,
+    cases=[
+        ({"weight": torch.zeros(2, 4)}, {}),
+        ({"weight": torch.zeros(4, 8), "bias": torch.zeros(4)}, {"mean": torch.zeros(4)}),
+        ({"weight": torch.zeros(3, 8, dtype=torch.float16)}, {"n_batches": torch.zeros(2, dtype=torch.int64)}),
+        ({}, {}),
+    ],
+    wrong_answers=[
+        WrongAnswer(
+            buffers_forgotten,
+            "Only the parameters are counted. Buffers, such as the running statistics of batch norm, take memory too.",
+        ),
+        WrongAnswer(
+            bits_for_bytes,
+            "That is eight times too much: bits, not bytes. `element_size()` is in bytes already.",
+        ),
+        WrongAnswer(
+            bytes_taken_for_bits,
+            "That is an eighth of it: you turned bits into bytes, but `element_size()` is in bytes already.",
+        ),
+        WrongAnswer(
+            a_thousand_bytes,
+            "You divided by a thousand. Here one kB has 1024 bytes.",
+        ),
+        WrongAnswer(
+            four_bytes_each,
+            "You gave every number four bytes. A float16 has two and an int64 has eight: ask each tensor.",
+        ),
+        WrongAnswer(
+            numbers_for_bytes,
+            "You counted numbers, not bytes. A float32 has four bytes.",
+        ),
+        WrongAnswer(
+            rows_for_numbers,
+            "`len` of a tensor is the length of its first axis. A matrix of 2 x 4 has eight numbers.",
+        ),
+    ],
+    hints=[
+        "The bytes of a tensor are how many numbers it has times the bytes of one number.",
+        "`tensor.numel()` and `tensor.element_size()` are the two factors.",
+        "Add up over `[*parameters.values(), *buffers.values()]`, and divide by 1024.",
+    ],
+    praise="You can now check what a model summary, a file manager and a paper call the size of a model.",
+)
+
+# ------------------------------------------------------------------------------- efficiency.conv_multiply_adds
+
+
+def conv_multiply_adds(in_channels: int, out_channels: int, kernel_size: int, image_size: int, stride: int) -> int:
+    """Return the multiply-adds of a convolution on one square image.
+
+    The padding is such that the output has image_size / stride pixels in height and width,
+    rounded up. There is no bias.
+    """
+    output_size = -(-image_size // stride)
+    return output_size**2 * out_channels * in_channels * kernel_size**2
+
+
+def stride_forgotten(in_channels, out_channels, kernel_size, image_size, stride):  # noqa: ARG001 - the mistake
+    """The size of the input for that of the output."""
+    return image_size**2 * out_channels * in_channels * kernel_size**2
+
+
+def stride_in_one_direction(in_channels, out_channels, kernel_size, image_size, stride):
+    """The stride shortens height and width."""
+    return image_size * -(-image_size // stride) * out_channels * in_channels * kernel_size**2
+
+
+def rounded_down(in_channels, out_channels, kernel_size, image_size, stride):
+    """Floor for ceiling."""
+    return (image_size // stride) ** 2 * out_channels * in_channels * kernel_size**2
+
+
+def rounded_to_nearest(in_channels, out_channels, kernel_size, image_size, stride):
+    """round() for ceiling."""
+    return round(image_size / stride) ** 2 * out_channels * in_channels * kernel_size**2
+
+
+def kernel_not_squared(in_channels, out_channels, kernel_size, image_size, stride):
+    """A row of the kernel only."""
+    return conv_multiply_adds(in_channels, out_channels, kernel_size, image_size, stride) // kernel_size
+
+
+def input_channels_forgotten(in_channels, out_channels, kernel_size, image_size, stride):  # noqa: ARG001
+    """As if each filter looked at one channel."""
+    return conv_multiply_adds(1, out_channels, kernel_size, image_size, stride)
+
+
+def output_channels_forgotten(in_channels, out_channels, kernel_size, image_size, stride):  # noqa: ARG001
+    """As if there were one filter."""
+    return conv_multiply_adds(in_channels, 1, kernel_size, image_size, stride)
+
+
+def operations(in_channels, out_channels, kernel_size, image_size, stride):
+    """A multiplication and an addition are two."""
+    return 2 * conv_multiply_adds(in_channels, out_channels, kernel_size, image_size, stride)
+
+
+def parameters_only(in_channels, out_channels, kernel_size, image_size, stride):  # noqa: ARG001
+    """The weights, each once."""
+    return out_channels * in_channels * kernel_size**2
+
+
+CONV_MULTIPLY_ADDS = Exercise(
+    name="efficiency.conv_multiply_adds",
+    answer=conv_multiply_adds,
+    cases=[
+        (2, 3, 1, 4, 1),
+        (3, 8, 3, 16, 1),
+        (8, 16, 3, 16, 2),
+        (4, 5, 3, 7, 2),
+        (4, 5, 3, 7, 3),
+        (4, 5, 3, 8, 3),
+    ],
+    wrong_answers=[
+        WrongAnswer(
+            stride_forgotten,
+            "With a stride the window stops at fewer places: count the pixels of the output, not those of the input.",
+        ),
+        WrongAnswer(
+            stride_in_one_direction,
+            "The stride shortens the output in height and in width; yours is shorter in one direction only.",
+        ),
+        WrongAnswer(
+            rounded_down,
+            "Where the stride does not divide the image size, the size of the output is rounded up here.",
+        ),
+        WrongAnswer(
+            rounded_to_nearest,
+            "You rounded to the nearest number. Here it is rounded up, always: 7 pixels with a stride of 3 give 3.",
+        ),
+        WrongAnswer(
+            kernel_not_squared,
+            "A kernel is a square: it has kernel_size times kernel_size weights for each channel.",
+        ),
+        WrongAnswer(
+            input_channels_forgotten,
+            "Each filter looks at all channels that come in, and has weights for each of them.",
+        ),
+        WrongAnswer(
+            output_channels_forgotten,
+            "That is the work for one channel of the output. There are out_channels filters.",
+        ),
+        WrongAnswer(
+            operations,
+            "That counts a multiplication and its addition as two operations. As a multiply-add they are one.",
+        ),
+        WrongAnswer(
+            parameters_only,
+            "That is the number of weights. Each of them is used once for every pixel of the output.",
+        ),
+    ],
+    hints=[
+        "One value of the output is a sum over all channels that come in and all places of the kernel.",
+        "So it takes in_channels · kernel_size² multiply-adds. Now count the values of the output.",
+        "`-(-image_size // stride)` is the quotient rounded up; the output has its square times out_channels values.",
+    ],
+    praise="With this one formula you can see where the work of any convolutional network is, without running it.",
+)
+
+# ----------------------------------------------------------------------------------- efficiency.min_max_scores
+
+
+def min_max_scores(values: list[float], higher_is_better: bool) -> list[float]:
+    """Return a score for each value: 0 for the worst, 1 for the best, linear between.
+
+    Where all values are equal, nobody is worse than the best, and all get 1.
+    """
+    low, high = min(values), max(values)
+    if low == high:
+        return [1.0] * len(values)
+    rising = [(value - low) / (high - low) for value in values]
+    return rising if higher_is_better else [1 - score for score in rising]
+
+
+def never_inverted(values, higher_is_better):  # noqa: ARG001 - that is the mistake
+    """The largest is always the best."""
+    return min_max_scores(values, True)
+
+
+def always_inverted(values, higher_is_better):
+    """The other way round."""
+    return min_max_scores(values, not higher_is_better)
+
+
+def share_of_the_largest(values, higher_is_better):
+    """Divided by the maximum, the minimum not subtracted."""
+    if min(values) == max(values):
+        return [1.0] * len(values)
+    rising = [value / max(values) for value in values]
+    return rising if higher_is_better else [1 - score for score in rising]
+
+
+def reciprocal(values, higher_is_better):
+    """Inverted by 1/x: not linear."""
+    if higher_is_better:
+        return min_max_scores(values, True)
+    return min_max_scores([1 / value for value in values], True)
+
+
+def divides_by_zero(values, higher_is_better):
+    """0/0 where all are equal."""
+    low, high = min(values), max(values)
+    rising = [(value - low) / (high - low) for value in values]
+    return rising if higher_is_better else [1 - score for score in rising]
+
+
+def all_equal_gives_zero(values, higher_is_better):
+    """The worst of its column."""
+    if min(values) == max(values):
+        return [0.0] * len(values)
+    return min_max_scores(values, higher_is_better)
+
+
+def negative(values, higher_is_better):
+    """Inverted by a sign: from -1 to 0."""
+    rising = min_max_scores(values, True)
+    return rising if higher_is_better or min(values) == max(values) else [-score for score in rising]
+
+
+MIN_MAX_SCORES = Exercise(
+    name="efficiency.min_max_scores",
+    answer=min_max_scores,
+    cases=[
+        ([0.8, 0.9, 0.85], True),
+        ([10.0, 40.0, 20.0], False),
+        ([3.0, 3.0], True),
+        ([5.0], False),
+    ],
+    wrong_answers=[
+        WrongAnswer(
+            never_inverted,
+            "Where higher_is_better is False the smallest value is the best and gets 1. Turn the scale round.",
+        ),
+        WrongAnswer(
+            always_inverted,
+            "The scale is turned round in the wrong case: it is so where higher_is_better is False.",
+        ),
+        WrongAnswer(
+            share_of_the_largest,
+            "You divided by the largest value. The smallest must be subtracted first, or the worst does not get 0.",
+        ),
+        WrongAnswer(
+            reciprocal,
+            "1/x turns the order round, but it is not linear. Bring the values to [0, 1], and subtract that from 1.",
+        ),
+        WrongAnswer(
+            divides_by_zero,
+            "Where all values are equal you divide 0 by 0. Nobody is worse than the best there, and all get 1.",
+        ),
+        WrongAnswer(
+            all_equal_gives_zero,
+            "Where all values are equal you call all of them the worst. They are all the best too, and get 1.",
+        ),
+        WrongAnswer(
+            negative,
+            "A minus turns the order round, but the scores must lie between 0 and 1. Subtract the score from 1.",
+        ),
+    ],
+    hints=[
+        "Subtract the smallest value, and divide by the largest minus the smallest: that runs from 0 to 1.",
+        "If small values are the good ones, the score is 1 minus that.",
+        "Look at `min(values) == max(values)` before you divide, and return `[1.0] * len(values)` there.",
+    ],
+    praise="You know the score from the inside now: it hangs on the worst and the best of the table.",
+)
+
+# ---------------------------------------------------------------------------------------- efficiency.dominates
+
+
+def dominates(one: dict[str, float], other: dict[str, float]) -> bool:
+    """Say whether one model dominates the other.
+
+    It is at least as accurate, as small and as fast, and better in one of the three.
+    Keys: "accuracy", "model_size_mb", "inference_time_ms".
+    """
+    ours = (one["accuracy"], -one["model_size_mb"], -one["inference_time_ms"])
+    theirs = (other["accuracy"], -other["model_size_mb"], -other["inference_time_ms"])
+    return ours != theirs and all(a >= b for a, b in zip(ours, theirs, strict=True))
+
+
+def better_in_all(one, other):
+    """Strictly better everywhere."""
+    return (
+        one["accuracy"] > other["accuracy"]
+        and one["model_size_mb"] < other["model_size_mb"]
+        and one["inference_time_ms"] < other["inference_time_ms"]
+    )
+
+
+def better_in_any(one, other):
+    """One advantage is enough."""
+    return (
+        one["accuracy"] > other["accuracy"]
+        or one["model_size_mb"] < other["model_size_mb"]
+        or one["inference_time_ms"] < other["inference_time_ms"]
+    )
+
+
+def not_worse(one, other):
+    """A model would dominate itself."""
+    return (
+        one["accuracy"] >= other["accuracy"]
+        and one["model_size_mb"] <= other["model_size_mb"]
+        and one["inference_time_ms"] <= other["inference_time_ms"]
+    )
+
+
+def large_is_good(one, other):
+    """Size and time not turned round."""
+    return one != other and all(one[key] >= other[key] for key in ("accuracy", "model_size_mb", "inference_time_ms"))
+
+
+def small_is_good(one, other):
+    """Accuracy turned round too."""
+    return one != other and all(one[key] <= other[key] for key in ("accuracy", "model_size_mb", "inference_time_ms"))
+
+
+def size_forgotten(one, other):
+    """Accuracy and time only."""
+    return dominates({**one, "model_size_mb": 0.0}, {**other, "model_size_mb": 0.0})
+
+
+def time_forgotten(one, other):
+    """Accuracy and size only."""
+    return dominates({**one, "inference_time_ms": 0.0}, {**other, "inference_time_ms": 0.0})
+
+
+def other_way_round(one, other):
+    """The two have changed places."""
+    return dominates(other, one)
+
+
+def _model(accuracy: float, size: float, time: float) -> dict[str, float]:
+    return {"accuracy": accuracy, "model_size_mb": size, "inference_time_ms": time}
+
+
+DOMINATES = Exercise(
+    name="efficiency.dominates",
+    answer=dominates,
+    cases=[
+        (_model(0.9, 10.0, 1.0), _model(0.8, 20.0, 2.0)),
+        (_model(0.9, 10.0, 1.0), _model(0.9, 10.0, 2.0)),
+        (_model(0.9, 10.0, 1.0), _model(0.9, 10.0, 1.0)),
+        (_model(0.9, 20.0, 2.0), _model(0.8, 10.0, 1.0)),
+        (_model(0.8, 10.0, 1.0), _model(0.9, 20.0, 2.0)),
+        (_model(0.9, 20.0, 1.0), _model(0.8, 10.0, 2.0)),
+        (_model(0.9, 10.0, 2.0), _model(0.8, 20.0, 1.0)),
+    ],
+    wrong_answers=[
+        WrongAnswer(
+            better_in_all,
+            "A model that is better in one of the three and equal in the others dominates too. Yours misses that.",
+        ),
+        WrongAnswer(
+            better_in_any,
+            "One advantage is not enough: in the other two the model must not be worse.",
+        ),
+        WrongAnswer(
+            not_worse,
+            "Two equal models do not dominate each other, and yours do. Ask for one advantage as well.",
+        ),
+        WrongAnswer(
+            large_is_good,
+            "A large model and a long time are taken for good. Only of accuracy is more better.",
+        ),
+        WrongAnswer(
+            small_is_good,
+            "A low accuracy is taken for good. Only of size and time is less better.",
+        ),
+        WrongAnswer(
+            size_forgotten,
+            "The size is not looked at: a model that is larger than the other does not dominate it.",
+        ),
+        WrongAnswer(
+            time_forgotten,
+            "The time is not looked at: a model that is slower than the other does not dominate it.",
+        ),
+        WrongAnswer(
+            other_way_round,
+            "That says whether the *other* dominates the *one*: the two have changed places.",
+        ),
+    ],
+    hints=[
+        "There are two conditions: nowhere worse, and somewhere better.",
+        "Nowhere worse: `>=` for the accuracy, `<=` for size and time, joined by `and`.",
+        "If it is nowhere worse, then it is somewhere better exactly if the two differ in one of the three.",
+    ],
+    praise="With this word you can say what a front is: all models that nobody dominates.",
+)
+
+EXERCISES = [SIZE_IN_KB, CONV_MULTIPLY_ADDS, MIN_MAX_SCORES, DOMINATES]

@@ -1,9 +1,0 @@
-from .catalogue import Exercise as Exercise
-from .catalogue import WrongAnswer as WrongAnswer
-from .catalogue import find_exercise as find_exercise
-from .checking import Verdict as Verdict
-from .checking import check as check
-from .checking import check_source as check_source
-from .notebook import exercise as exercise
-from .notebook import hint as hint
-from .notebook import show_answer as show_answer

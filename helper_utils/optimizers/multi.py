@@ -1,0 +1,68 @@
+"""Several optimizers as one."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+
+class MultiOptimizer(Optimizer):
+    """Several optimizers as one, such as `Muon` for the matrices and `AdamW` for the rest.
+
+    Its parameter groups are theirs, in their order: what a schedule of torch changes in it, it changes in them. (Such a
+    schedule must leave the momentum alone, `cycle_momentum=False`, since not every part may have one.) What the parts
+    remember is in `state` of each.
+
+    Args:
+        optimizers: The parts, each with parameters of its own.
+
+    Attributes:
+        optimizers: The same.
+
+    Raises:
+        ValueError: There are no parts, or a parameter is in two of them.
+    """
+
+    def __init__(self, *optimizers: Optimizer) -> None:
+        if not optimizers:
+            raise ValueError("MultiOptimizer needs at least one optimizer")
+        super().__init__([group for optimizer in optimizers for group in optimizer.param_groups], {})
+        self.optimizers = optimizers
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"optimizers": self.optimizers}  # for copies
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Let each part take its step.
+
+        Args:
+            closure: Computes the loss and the gradients anew and returns the loss; called once, before the steps.
+
+        Returns:
+            What the closure returned, or None without one.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for optimizer in self.optimizers:
+            optimizer.step()
+        return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the states of the parts."""
+        return {"optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Give each part its state back.
+
+        Raises:
+            ValueError: The state is that of another number of parts, or does not fit a part.
+        """
+        states = state_dict["optimizers"]
+        if len(states) != len(self.optimizers):
+            raise ValueError(f"the state has {len(states)} parts, this MultiOptimizer {len(self.optimizers)}")
+        for optimizer, state in zip(self.optimizers, states, strict=True):
+            optimizer.load_state_dict(state)
+        self.param_groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]

@@ -1,0 +1,1 @@
+"""The exercises and the quiz of the first lesson, which has no code of its own."""

@@ -1,0 +1,321 @@
+"""The verdict on a learner's answer: run it on the exercise's cases, compare, and recognise what went wrong.
+
+Whatever the answer does, the verdict comes within seconds and speaks of the learner's code only.
+"""
+
+import ast
+import copy
+import dataclasses
+import inspect
+import linecache
+import re
+import traceback
+import types
+from collections.abc import Callable
+from typing import Any, Literal
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+from helper_utils.teaching.compare import brief, briefly, difference
+from helper_utils.teaching.exercise import Exercise, checked_by, find_exercise
+from helper_utils.teaching.timeouts import ShortText, TookTooLong, run_limited
+
+SECONDS = 5.0  # in which an answer must be through all cases
+INPUT_DIGITS = 6
+MOST_ERROR_TEXT = 200  # characters
+MOST_PRINTED = 300  # characters
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What is said about an answer.
+
+    Attributes:
+        verdict: In one or two words.
+        misconception: The name of the misconception where the answer shows a known one.
+        message: The sentence for the learner: what to do, what went wrong, or what the function is good for.
+        evidence: What goes with the message, as pairs of a label and a text: the input, expected, got, printed.
+    """
+
+    verdict: Literal["not attempted", "wrong", "right"]
+    misconception: str | None
+    message: str
+    evidence: tuple[tuple[str, str], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What came of one call."""
+
+    value: Any = None
+    error: str = ""  # the exception's type
+    error_text: str = ""  # its type, message and line, for the learner
+    changed: tuple[str, ...] = ()  # arguments that are not what they were
+    changed_text: str = ""  # their names and what they are now
+    printed: str = ""
+
+
+def check(exercise: Exercise, function: Callable[..., Any], *, seconds: float = SECONDS) -> Verdict:
+    """Judge an answer, without showing or storing anything.
+
+    Args:
+        exercise: What the function is to do.
+        function: The answer.
+        seconds: How long it may take for all cases together.
+    """
+    function_inside = inspect.unwrap(function) if callable(function) else function
+    if not isinstance(function_inside, types.FunctionType):
+        return Verdict("wrong", None, "The line `@exercise(...)` belongs directly over a function, `def ...`.")
+    if _is_untouched_function(function_inside):
+        return _not_attempted(exercise)
+    if not takes_parameters(function, exercise.parameters):
+        wanted = ", ".join(exercise.parameters)
+        evidence = (("expected", f"({wanted})"), ("got", f"({', '.join(inspect.signature(function).parameters)})"))
+        return Verdict("wrong", None, "Your function has other parameters than the exercise gave it.", evidence)
+
+    outcomes: list[Outcome] = []
+    printed = ShortText()
+
+    def call_all() -> None:
+        for case in exercise.cases:
+            outcomes.append(call_case(exercise, function, case, printed))
+
+    try:
+        run_limited(call_all, seconds, printed)
+    except TookTooLong as error:
+        return too_long_verdict(exercise, min(len(outcomes), len(exercise.cases) - 1), seconds, error.still_running)
+    return judge_outcomes(exercise, outcomes)
+
+
+def check_source(
+    name: str, source: str, *, namespace: dict[str, Any] | None = None, seconds: float = SECONDS
+) -> Verdict:
+    """Judge an answer that is given as text, such as a cell of a notebook. The text is run: see `course grade`.
+
+    Args:
+        name: The exercise's name.
+        source: Python that defines the function, decorated with `@exercise(name)` or not; the last one counts.
+        namespace: Names that the text may use; it is not changed. By default the libraries that the exercise's own
+            module has imported.
+        seconds: How long the text, and then the function, may take.
+
+    Raises:
+        UnknownExerciseError: There is no exercise of that name.
+    """
+    exercise = find_exercise(name)
+    try:
+        source = TransformerManager().transform_cell(source)  # lines with % and ! are no Python
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        return Verdict("wrong", None, f"The cell is not valid Python: {error.msg}, line {error.lineno}.")
+    except (ValueError, RecursionError, MemoryError):
+        return Verdict("wrong", None, "The cell is not valid Python.")
+    definition = _find_definition(tree, exercise)
+    if definition is None:
+        return Verdict("not attempted", None, f"There is no function `{exercise.answer.__name__}`.")
+    if is_untouched(definition):
+        return _not_attempted(exercise)
+
+    for node in ast.walk(tree):  # the decorator would check by itself
+        if isinstance(node, ast.FunctionDef):
+            node.decorator_list = [decorator for decorator in node.decorator_list if checked_by(decorator) is None]
+    file_name = f"<{name}>"
+    # Where inspect and traceback look for the lines of code that is in no file.
+    linecache.cache[file_name] = (len(source), None, source.splitlines(keepends=True), file_name)
+    names = {"__name__": "__main__", **(_libraries(exercise) if namespace is None else namespace)}
+    names.pop(definition.name, None)
+    errors = []
+
+    def define() -> None:
+        try:
+            exec(compile(tree, file_name, "exec"), names)  # noqa: S102 - running the answer is what the caller wants
+        except (Exception, SystemExit) as error:
+            errors.append(describe_error(error, file_name))
+
+    try:
+        run_limited(define, seconds, ShortText())
+    except TookTooLong:
+        return Verdict("wrong", None, f"The cell itself did not finish within {seconds:g} seconds.")
+    if definition.name not in names:
+        return Verdict("wrong", None, "The cell breaks before the function is there.", (("error", "".join(errors)),))
+    return check(exercise, names[definition.name], seconds=seconds)
+
+
+# ------------------------------------------------------------------------------------------------- not attempted
+
+
+def _not_attempted(exercise: Exercise) -> Verdict:
+    return Verdict(
+        "not attempted", None, f'Replace the dots and run the cell again. `hint("{exercise.name}")` gives a hint.'
+    )
+
+
+def _is_untouched_function(function: types.FunctionType) -> bool:
+    try:
+        tree = ast.parse(inspect.cleandoc("\n" + inspect.getsource(function)))
+    except (OSError, SyntaxError):  # no source, or a part of a line: somebody wrote that
+        return False
+    return isinstance(tree.body[0], ast.FunctionDef) and is_untouched(tree.body[0])
+
+
+def is_untouched(definition: ast.FunctionDef) -> bool:
+    """Say whether a function has no body but a docstring and a placeholder, whatever that would do when it is run."""
+    return all(_is_placeholder(statement) for statement in definition.body)
+
+
+def _is_placeholder(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Pass() | ast.Expr(ast.Constant(value=str() | types.EllipsisType())):
+            return True
+        case ast.Raise(exc=ast.Name(id="NotImplementedError") | ast.Call(func=ast.Name(id="NotImplementedError"))):
+            return True
+    return False
+
+
+def _find_definition(tree: ast.Module, exercise: Exercise) -> ast.FunctionDef | None:
+    """Return the last function that is decorated as this exercise, else the last one of the answer's name."""
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    decorated = [f for f in functions if exercise.name in map(checked_by, f.decorator_list)]
+    named = [f for f in functions if f.name == exercise.answer.__name__]
+    return (decorated or named or [None])[-1]
+
+
+def _libraries(exercise: Exercise) -> dict[str, Any]:
+    """Return the modules that the exercise's own module has imported by name."""
+    names = inspect.getmodule(exercise.answer).__dict__
+    return {name: value for name, value in names.items() if isinstance(value, types.ModuleType)}
+
+
+# --------------------------------------------------------------------------------------------------------- calls
+
+
+def takes_parameters(function: Callable[..., Any], parameters: list[str]) -> bool:
+    """Say whether a function has these parameters first, and needs no others."""
+    own = list(inspect.signature(function).parameters.values())
+    n = len(parameters)
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in own[:n] if p.kind in positional] == parameters and all(
+        p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in own[n:]
+    )
+
+
+def call_case(exercise: Exercise, function: Callable[..., Any], case: tuple[Any, ...], printed: ShortText) -> Outcome:
+    """Call the answer with copies of a case's inputs; whatever it does becomes an outcome."""
+    printed.clear()
+    arguments = copy.deepcopy(case)
+    try:
+        value = function(*arguments)
+    except (Exception, SystemExit) as error:  # exit() in an answer must not end the kernel
+        file_name = inspect.unwrap(function).__code__.co_filename
+        return Outcome(error=type(error).__name__, error_text=describe_error(error, file_name), printed=printed.text)
+    triples = zip(exercise.parameters, case, arguments, strict=True)
+    changed = {name: after for name, before, after in triples if before is not after and _difference(before, after, 0)}
+    return Outcome(value, changed=tuple(changed), changed_text=_named(changed), printed=printed.text)
+
+
+def describe_error(error: BaseException, file_name: str) -> str:
+    """Return an exception's type and message, and the last line of the learner's own code on the way to it."""
+    try:
+        text = _without_addresses(str(error))[:MOST_ERROR_TEXT]
+    except Exception:  # an exception of the learner's own may not even have a text
+        text = ""
+    lines = [n for frame, n in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == file_name]
+    described = type(error).__name__ + (f": {text}" if text else "")
+    if lines:
+        described += f", in line {lines[-1]}: {linecache.getline(file_name, lines[-1]).strip()}"
+    return described
+
+
+def _without_addresses(text: str) -> str:
+    return re.sub(r"0x[0-9a-fA-F]{4,}", "0x…", text)
+
+
+def _difference(expected: Any, got: Any, tolerance: float) -> str:
+    try:
+        return difference(expected, got, tolerance)
+    except Exception:  # a sparse tensor, say, or an object that refuses to be compared
+        return "the result cannot be compared with the expected one"
+
+
+# --------------------------------------------------------------------------------------------------- the verdict
+
+
+def judge_outcomes(exercise: Exercise, outcomes: list[Outcome]) -> Verdict:
+    """Compare what came of each case with the reference answer, and name the misconception that explains it."""
+    expected = _outcomes(exercise, exercise.answer)
+    failing = [i for i, pair in enumerate(zip(expected, outcomes, strict=True)) if not _same(exercise, *pair)]
+    if not failing:
+        return Verdict("right", None, exercise.praise)
+    first = failing[0]
+    evidence = _evidence(exercise, first, expected[first], outcomes[first])
+    for leniently in (False, True):
+        for wrong in exercise.wrong_answers:
+            if _shows(exercise, _outcomes(exercise, wrong.function), outcomes, first, leniently):
+                return Verdict("wrong", wrong.misconception, wrong.hint, evidence)
+    return Verdict("wrong", None, _what_is_wrong(exercise, expected[first], outcomes[first]), evidence)
+
+
+def _outcomes(exercise: Exercise, function: Callable[..., Any]) -> list[Outcome]:
+    """Call a function of the exercise's own module on all cases."""
+    return [call_case(exercise, function, case, ShortText()) for case in exercise.cases]
+
+
+def _same(exercise: Exercise, expected: Outcome, got: Outcome) -> bool:
+    return (expected.error, expected.changed) == (got.error, got.changed) and not _difference(
+        expected.value, got.value, exercise.tolerance
+    )
+
+
+def _shows(exercise: Exercise, known: list[Outcome], outcomes: list[Outcome], first: int, leniently: bool) -> bool:
+    """Say whether the outcomes are those of a known wrong answer.
+
+    Leniently: an answer may break on some inputs besides, as one without a guard against 0/0 does; where it fails first
+    it must still do what the known one does.
+    """
+    return all(
+        (leniently and i != first and bool(got.error)) or _same(exercise, wrong, got)
+        for i, (wrong, got) in enumerate(zip(known, outcomes, strict=True))
+    )
+
+
+def _what_is_wrong(exercise: Exercise, expected: Outcome, got: Outcome) -> str:
+    if got.error == "RecursionError":
+        return "Your function calls itself without an end."
+    if got.error:
+        return "Your function breaks on this input."
+    if got.changed:
+        names = " and ".join(f"`{name}`" for name in got.changed)
+        return f"Your function changes its argument {names}. Compute a new value, and leave the argument as it is."
+    sentence = _difference(expected.value, got.value, exercise.tolerance)
+    return sentence[0].upper() + sentence[1:] + "."
+
+
+def _evidence(exercise: Exercise, number: int, expected: Outcome, got: Outcome) -> tuple[tuple[str, str], ...]:
+    texts = (brief(expected.value), got.error_text) if got.error else briefly(expected.value, got.value)
+    rows = [("input", _input(exercise, number)), ("expected", texts[0]), ("got", texts[1])]
+    if got.changed:
+        rows.append(("afterwards", got.changed_text))
+    if got.printed:
+        rows.append(("printed", _printed(got.printed)))
+    return tuple(rows)
+
+
+def _input(exercise: Exercise, number: int) -> str:
+    return _named(dict(zip(exercise.parameters, exercise.cases[number], strict=True)))
+
+
+def _named(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name} = {brief(value, INPUT_DIGITS)}" for name, value in values.items())
+
+
+def _printed(text: str) -> str:
+    text = _without_addresses(text).rstrip()
+    return text if len(text) <= MOST_PRINTED else text[:MOST_PRINTED] + "…"
+
+
+def too_long_verdict(exercise: Exercise, number: int, seconds: float, still_running: bool) -> Verdict:
+    """Say that the answer did not come to an end, and on which input."""
+    message = f"Your function did not finish within {seconds:g} seconds. Does it hold a loop that never ends?"
+    if still_running:
+        message += " It could not be stopped: restart the kernel."
+    return Verdict("wrong", None, message, (("input", _input(exercise, number)),))
