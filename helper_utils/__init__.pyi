@@ -4,6 +4,9 @@ from .base.callbacks import EachBatch as EachBatch
 from .base.callbacks import EarlyStopping as EarlyStopping
 from .base.claims import ClaimError as ClaimError
 from .base.claims import claim as claim
+from .base.claims import claim_equal as claim_equal
+from .base.claims import claim_higher as claim_higher
+from .base.claims import claim_level as claim_level
 from .base.claims import paired_difference as paired_difference
 from .base.claims import record as record
 from .base.devices import describe_device as describe_device

@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from helper_utils.teaching.exercise import find_exercise
 from helper_utils.teaching.progress import ENVIRONMENT_VARIABLE as PROGRESS_VARIABLE
 from helper_utils.teaching.quiz import read_quiz
+from helper_utils.teaching.registry import find_exercise
 
 pytest.importorskip("playwright", reason="playwright is not installed: it comes with the extra `dev`")
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright

@@ -1,14 +1,18 @@
 import json
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from nbval.plugin import get_sanitize_patterns
 from scipy import stats
 
-from helper_utils import ClaimError, claim, claims, paired_difference, record
+from helper_utils import ClaimError, claim, claim_equal, claim_higher, claim_level, paired_difference, record
+from helper_utils.base import claims
 
 
 @pytest.fixture
@@ -24,22 +28,44 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict, dict]]:
     return outputs
 
 
-def test_a_claim_is_shown_without_its_numbers_and_kept_with_them(shown):
-    claim("Two is more than one.", 2 > 1, {"two": 2.0, "one": 1})
+def test_a_claim_is_shown_with_its_numbers_in_small_type(shown):
+    claim("Two is more than one.", 2 > 1, {"two": 2.0, "third": 1 / 3})
     [(data, kept)] = shown
-    assert data["text/plain"] == "✔ Claim holds: Two is more than one."
-    assert "2.0" not in data["text/html"]
-    assert kept == {"claim": {"sentence": "Two is more than one.", "holds": True, "evidence": {"two": 2.0, "one": 1}}}
+    assert data["text/plain"] == "✔ Claim holds: Two is more than one.\n  effect: two: 2, third: 0.3333"
+    assert data["text/html"].endswith('<br><small class="claim-effect">two: 2, third: 0.3333</small></p>')
+    assert kept["claim"]["sentence"] == "Two is more than one."
+    assert kept["claim"]["holds"] is True
+    assert kept["claim"]["evidence"] == {"two": 2.0, "third": 1 / 3}
 
 
 def test_a_false_claim_is_shown_and_raises_in_strict_mode_only(shown, monkeypatch):
     monkeypatch.setenv("HELPER_UTILS_STRICT", "0")
     claim("One is more than two.", False)
     monkeypatch.setenv("HELPER_UTILS_STRICT", "1")
-    with pytest.raises(ClaimError, match=r"One is more than two.*evidence: 7"):
+    with pytest.raises(ClaimError, match=r"One is more than two.*7"):
         claim("One is more than two.", False, 7)
     assert [kept["claim"]["holds"] for _, kept in shown] == [False, False]
-    assert shown[0][0]["text/plain"].startswith("✘")
+    assert shown[0][0]["text/plain"] == "✘ Claim does not hold here: One is more than two."
+
+
+@pytest.mark.parametrize("holds", [np.bool_(True), np.array([True]), torch.tensor(True), torch.tensor([[True]])])
+def test_any_single_truth_value_will_do(shown, holds):
+    claim("So it is.", holds)
+    assert shown[0][1]["claim"]["holds"] is True
+
+
+@pytest.mark.parametrize("holds", ["no", all, np.array([1.0]).all, 1, None, [True], torch.tensor(1.0)])
+def test_what_is_no_truth_value_is_refused_though_python_takes_it_for_true(shown, holds):
+    with pytest.raises(TypeError, match="holds must be True or False"):
+        claim("So it is?", holds)
+    assert not shown
+
+
+@pytest.mark.parametrize("evidence", [[], {}, (), np.array([]), torch.tensor([])])
+def test_all_of_nothing_is_no_claim(shown, evidence):
+    with pytest.raises(ValueError, match="all of nothing"):
+        claim("All of them are equal.", all(evidence), evidence)
+    assert not shown
 
 
 def test_markup_in_a_sentence_is_shown_as_it_is(shown):
@@ -94,11 +120,142 @@ def test_paired_difference_is_that_of_scipy(values_and_baseline):
     assert found.n_pairs == len(values)
 
 
-def test_clearly_positive_means_three_standard_errors():
-    noise = np.array([-1.0, 0.0, 1.0]) * np.sqrt(3)  # standard error exactly 1
-    assert paired_difference(3.001 + noise, np.zeros(3)).clearly_positive
-    assert not paired_difference(2.999 + noise, np.zeros(3)).clearly_positive
-    assert not paired_difference([1, 1, 1], [1, 1, 1]).clearly_positive
+NOISE = np.array([-1.0, 0.0, 1.0]) * np.sqrt(3)  # three differences with a standard error of exactly 1
+T_OF_THREE = stats.t.ppf(0.99, df=2)  # 6.96: three standard errors would be far too few
+
+
+def holds(shown) -> bool:
+    return shown[-1][1]["claim"]["holds"]
+
+
+@pytest.fixture
+def lenient(monkeypatch):
+    monkeypatch.setenv("HELPER_UTILS_STRICT", "0")
+
+
+@pytest.mark.usefixtures("lenient")
+@pytest.mark.parametrize("by", [0.0, 0.5, -0.5])
+def test_higher_means_that_the_lower_end_of_the_t_interval_is(shown, by):
+    claim_higher("More.", by + T_OF_THREE + 0.001 + NOISE, np.zeros(3), by=by)
+    assert holds(shown)
+    claim_higher("More.", by + T_OF_THREE - 0.001 + NOISE, np.zeros(3), by=by)
+    assert not holds(shown)
+
+
+@pytest.mark.usefixtures("lenient")
+def test_no_difference_at_all_is_not_higher_and_a_certain_one_is(shown):
+    claim_higher("More.", [1, 1, 1], [1, 1, 1])
+    assert not holds(shown)
+    claim_higher("More.", [2, 3, 4], [1, 2, 3], by=0.999)
+    assert holds(shown)
+    claim_higher("More.", [2, float("nan"), 4], [1, 2, 3])
+    assert not holds(shown)
+
+
+@pytest.mark.usefixtures("lenient")
+def test_level_means_that_the_whole_interval_is_inside_the_margin(shown):
+    margin = T_OF_THREE
+    for mean, within in ((0.5, margin + 0.501), (-0.5, margin + 0.501)):
+        claim_level("The same.", mean + NOISE, np.zeros(3), within=within)
+        assert holds(shown)
+        claim_level("The same.", mean + NOISE, np.zeros(3), within=within - 0.002)
+        assert not holds(shown)
+    with pytest.raises(ValueError, match="within must be above 0"):
+        claim_level("The same.", NOISE, NOISE, within=0)
+
+
+@given(pairs)
+def test_the_interval_is_that_of_scipy(values_and_baseline):
+    values, baseline = map(list, zip(*values_and_baseline, strict=True))
+    found = paired_difference(values, baseline)
+    differences = np.subtract(values, baseline)
+    if np.ptp(differences) > 1e-6:  # scipy gives nan where all are equal
+        interval = stats.ttest_1samp(differences, 0).confidence_interval(0.98)
+        assert (found.low, found.high) == pytest.approx(tuple(interval), rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.usefixtures("lenient")
+def test_of_named_comparisons_all_must_hold_and_the_weakest_is_shown(shown):
+    values = {"a": [3.0, 4.0, 5.0], "b": [2.5, 3.5, 4.5]}
+    claim_higher("Both are more.", values, [1.0, 2.0, 3.0], unit="points")
+    assert holds(shown)
+    assert "b: +1.5 points" in shown[-1][0]["text/plain"]
+    claim_higher("Both are more.", values, [1.0, 2.0, 3.0], by=1.6)
+    assert not holds(shown)
+    claim_higher("More than both.", [9.0, 9.0, 9.0], values)
+    assert holds(shown)
+    with pytest.raises(ValueError, match="same names"):
+        claim_higher("Both.", values, {"a": [1, 2, 3]})
+    with pytest.raises(ValueError, match="nothing to compare"):
+        claim_higher("Both.", {}, {})
+
+
+def test_a_comparison_keeps_and_shows_difference_interval_number_and_unit(shown):
+    claim_higher("More.", [2.0, 3.0, 4.5], [1.0, 2.0, 3.0], by=0.001, unit="nats")
+    [(data, kept)] = shown
+    kept = kept["claim"]
+    assert kept["effect"] == pytest.approx(7 / 6)
+    assert kept["low"] == pytest.approx(7 / 6 - T_OF_THREE / 6)
+    assert (kept["high"], kept["n"], kept["unit"]) == (None, 3, "nats")
+    assert data["text/plain"].endswith("effect: +1.17 nats, 99% sure: above +0.00591, asked: above 0.001; 3 pairs")
+
+
+@pytest.mark.usefixtures("lenient")
+@pytest.mark.parametrize(
+    ("ours", "reference", "equal"),
+    [
+        (1.0, 1.0 + 1e-7, True),
+        (torch.ones(3), np.ones(3), True),
+        (torch.ones(3, dtype=torch.bfloat16), torch.ones(3), True),
+        (torch.ones(3), torch.ones(3, 1), False),
+        ([torch.ones(2), 5], [np.ones(2), 5.0], True),
+        ([torch.ones(2), 5], [np.ones(2), 6], False),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, True),
+        ([], [], False),
+        ({}, {}, False),
+        (torch.ones(0), torch.ones(0), False),
+        (float("nan"), float("nan"), False),
+        (float("inf"), float("inf"), True),
+        (["x", True], ["x", True], True),
+        (["x"], ["y"], False),
+    ],
+)
+def test_equal_means_in_every_case_and_at_least_one(shown, ours, reference, equal):
+    claim_equal("The same.", ours, reference)
+    assert holds(shown) is equal
+    json.dumps(shown[-1][1], allow_nan=False)
+
+
+def test_equal_refuses_cases_that_do_not_belong_together(shown):
+    with pytest.raises(ValueError, match="2 cases and the reference 1"):
+        claim_equal("The same.", [1, 2], [1])
+    with pytest.raises(ValueError, match="has the cases"):
+        claim_equal("The same.", {"a": 1}, {"b": 1})
+    assert not shown
+
+
+SANITIZED = dict(get_sanitize_patterns((Path(__file__).parent / "nbval_sanitize.cfg").read_text()))
+
+
+def compared(data: dict[str, str]) -> dict[str, str]:
+    """What nbval compares of an output."""
+    for pattern, replacement in SANITIZED.items():
+        data = {kind: re.sub(pattern, replacement, text) for kind, text in data.items()}
+    return data
+
+
+@pytest.mark.usefixtures("lenient")
+def test_the_stored_outputs_are_compared_in_sentence_and_verdict_and_not_in_the_effect(shown):
+    claim_higher("More.", [2.0, 3.0, 4.0], [1.0, 2.0, 3.0])
+    claim_higher("More.", [2.1, 3.0, 4.0], [1.0, 2.0, 3.0])
+    claim_higher("Less.", [2.1, 3.0, 4.0], [1.0, 2.0, 3.0])
+    claim_higher("More.", [0.0, 0.0, 0.0], [1.0, 2.0, 3.0])
+    first, other_numbers, other_sentence, other_verdict = [compared(data) for data, _ in shown]
+    assert shown[0][0] != shown[1][0]
+    assert first == other_numbers
+    for other in (other_sentence, other_verdict):
+        assert all(first[kind] != other[kind] for kind in first)
+    assert "effect" not in str(first)
 
 
 def test_paired_difference_refuses_what_is_not_paired():

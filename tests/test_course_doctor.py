@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from helper_utils.course import doctor
 from helper_utils.course.cli import course
+from helper_utils.course.commands import doctor
+from helper_utils.course.reports.versions import installed_versions
 
 
 @pytest.fixture
@@ -51,12 +52,12 @@ def test_a_torch_that_does_not_start_is_broken(notebooks, monkeypatch, question,
 
 
 def test_missing_packages_are_named(notebooks, monkeypatch):
-    monkeypatch.setattr(doctor, "PACKAGES", ("no-such-package",))
+    monkeypatch.setattr("helper_utils.course.commands.doctor.PACKAGES", ("no-such-package",))
     monkeypatch.setattr(doctor, "DEVELOPERS_PACKAGES", ("no-such-tool",))
     found = findings(notebooks)
     assert found["no-such-package"].state == doctor.BROKEN
     assert found["no-such-tool"].state == doctor.NOTE
-    assert "no-such-package" not in doctor.installed_versions()
+    assert "no-such-package" not in installed_versions()
 
 
 def test_notebooks_that_cannot_be_read_are_broken(notebooks, tmp_path):

@@ -22,7 +22,7 @@ from helper_utils.course.errors import CourseError
 from helper_utils.course.grading.submissions import UnreadableError, read_answers
 from helper_utils.teaching.codec import decode, encode
 from helper_utils.teaching.compare import brief, difference, kind
-from helper_utils.teaching.exercise import exercises_of, find_exercise, topics
+from helper_utils.teaching.registry import exercises_of, find_exercise, topics
 
 PATIENCE = 120  # seconds until a test that waits gives up
 TIMEOUT = 10  # seconds for an answer, on a busy machine

@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from helper_utils.course.cli import course
 from helper_utils.course.grading.submissions import DECORATOR, read_answers
-from helper_utils.teaching.exercise import find_exercise
+from helper_utils.teaching.registry import find_exercise
 
 F1 = find_exercise("metrics.f1")
 RECALL = find_exercise("metrics.macro_recall")

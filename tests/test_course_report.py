@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
-from helper_utils.course import run
+from helper_utils.course.commands import run
 from helper_utils.course.commands.run import make_jobs
 from helper_utils.course.files import results_folder, shown
 from helper_utils.course.lessons import Lesson

@@ -16,7 +16,7 @@ import nbformat
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_course_run import PATIENCE, Course, wait_until, write_notebook
+from support import PATIENCE, Course, wait_until, write_notebook
 
 from helper_utils.course.commands.sweep import run_sweep
 from helper_utils.course.errors import CourseError

@@ -17,7 +17,6 @@ from matplotlib.collections import PathCollection
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from helper_utils import efficiency
 from helper_utils.base.training import evaluate_accuracy
 from helper_utils.efficiency import (
     METRICS,
@@ -27,6 +26,7 @@ from helper_utils.efficiency import (
     get_model_size,
     inference_times,
     measure_inference_time,
+    measuring,
     pareto_front,
     peak_memory,
     plot_efficiency,
@@ -185,7 +185,7 @@ def test_warm_up_passes_are_there_by_default_and_are_not_in_the_times(monkeypatc
 
 def test_the_clock_waits_for_the_device(monkeypatch: pytest.MonkeyPatch):
     events: list[str] = []
-    monkeypatch.setattr(efficiency, "_synchronize", lambda _: events.append("wait"))
+    monkeypatch.setattr(measuring, "_synchronize", lambda _: events.append("wait"))
     monkeypatch.setattr(time, "perf_counter", lambda: events.append("clock") or 0.0)
     inference_times(Spy(), torch.randn(5, 4), 2, num_warmup=1)
     assert events == ["wait", *["clock", "wait", "clock"] * 2]
@@ -195,7 +195,7 @@ def test_waiting_is_for_accelerators_only(monkeypatch: pytest.MonkeyPatch):
     waited_for = []
     monkeypatch.setattr(torch.accelerator, "synchronize", waited_for.append)
     for name in ("cpu", "cuda:1", "mps"):
-        efficiency._synchronize(torch.device(name))
+        measuring._synchronize(torch.device(name))
     assert waited_for == [torch.device("cuda:1"), torch.device("mps")]
 
 
@@ -204,7 +204,7 @@ def test_the_times_are_summed_up_by_quantiles(monkeypatch: pytest.MonkeyPatch):
     assert times.median == 3.5
     assert times.quartiles == tuple(np.percentile(times.milliseconds, [25, 75]))
     assert times.percentile_95 == np.percentile(times.milliseconds, 95)
-    monkeypatch.setattr(efficiency, "inference_times", lambda *_, **__: times)
+    monkeypatch.setattr(measuring, "inference_times", lambda *_, **__: times)
     assert measure_inference_time(Spy(), torch.randn(5, 4)) == 3.5
 
 
@@ -317,7 +317,7 @@ def test_time_is_for_one_example_and_throughput_for_the_first_batch(monkeypatch:
     def pretend(model: nn.Module, inputs: Tensor, num_iterations: int, *, num_warmup: int) -> InferenceTimes:  # noqa: ARG001
         return InferenceTimes([10.0 + len(inputs)] * num_iterations, len(inputs), 1, "cpu")
 
-    monkeypatch.setattr(efficiency, "inference_times", pretend)
+    monkeypatch.setattr(measuring, "inference_times", pretend)
     result = evaluate_efficiency(nn.Linear(4, 3), batches(batch_size=10), "cpu")
     assert result["inference_time_ms"] == 11.0
     assert result["throughput"] == 500.0  # 10 examples in 20 ms

@@ -4,7 +4,7 @@ import pytest
 
 from helper_utils.course.lessons import exercise_names, find_lessons, notebooks_directory, source
 from helper_utils.teaching import Exercise, check, check_source, find_exercise
-from helper_utils.teaching.exercise import UnknownExerciseError, exercises_of, topics
+from helper_utils.teaching.registry import UnknownExerciseError, exercises_of, topics
 
 EXERCISES = [exercise for topic in topics() for exercise in exercises_of(topic)]
 WRONG_ANSWERS = [(exercise, wrong) for exercise in EXERCISES for wrong in exercise.wrong_answers]

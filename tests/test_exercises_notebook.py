@@ -12,8 +12,9 @@ from rich.console import Console
 
 from helper_utils.course.commands.progress import show_progress
 from helper_utils.course.lessons import exercise_names, find_lessons
-from helper_utils.teaching import catalogue, exercise, find_exercise, hint, notebook, show_answer
+from helper_utils.teaching import exercise, find_exercise, hint, notebook, show_answer
 from helper_utils.teaching.progress import ENVIRONMENT_VARIABLE, progress_directory, read_progress, save_verdict
+from helper_utils.teaching.registry import UnknownExerciseError
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def test_an_unattempted_exercise_does_not_raise_in_strict_mode(shown, monkeypatc
 
 
 def test_an_unknown_name_is_an_error_before_the_function_is_looked_at(shown):
-    with pytest.raises(catalogue.UnknownExerciseError, match=r"metrics\.f1"):
+    with pytest.raises(UnknownExerciseError, match=r"metrics\.f1"):
         exercise("metrics.f11")
     assert shown == []
 

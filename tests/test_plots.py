@@ -8,7 +8,7 @@ import torch
 from matplotlib import pyplot as plt
 from PIL import Image
 
-from helper_utils import plots
+from helper_utils.base import plots
 
 
 @pytest.fixture(autouse=True)

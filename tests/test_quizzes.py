@@ -9,10 +9,10 @@ import pytest
 from latex2mathml.converter import convert
 from matplotlib.mathtext import MathTextParser
 
-from helper_utils import quizzes
+from helper_utils.teaching import quiz as quizzes
 from helper_utils.teaching.quiz import Question, read_quiz, show_quiz
 
-TOPICS = sorted(path.stem for path in quizzes.FOLDER.glob("*.json"))
+TOPICS = sorted(path.parent.name for path in quizzes.PACKAGE.glob("*/quiz.json"))
 
 # The keys that must be there, and those that may.
 CHOICE_KEYS = ({"answer", "correct", "feedback"}, set())

@@ -1,8 +1,9 @@
 """Claims and recorded values: what a lesson says, computed, and kept in the notebook's outputs.
 
-A claim is shown as one line that is the same on every machine. Its evidence, and every recorded value, travels in the
-metadata of the output, where nbval does not compare it and the course runner collects it:
-`{"helper_utils": {"claim": {"sentence": ..., "holds": ..., "evidence": ...}}}` and
+A claim is shown as a sentence with its verdict, which are the same on every machine, and in small type with its effect,
+which is not: nbval leaves the small type out of its comparison (tests/nbval_sanitize.cfg). What the course runner
+collects travels in the metadata of the output:
+`{"helper_utils": {"claim": {"sentence", "holds", "effect", "low", "high", "n", "unit", "evidence"}}}` and
 `{"helper_utils": {"record": {"name": ..., "value": ...}}}`.
 """
 
@@ -10,12 +11,16 @@ import dataclasses
 import html
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from IPython.display import display
 
 STRICT_VARIABLE = "HELPER_UTILS_STRICT"
+CONFIDENCE = 0.99  # of the one-sided interval; the two-sided one that has this level at both ends is that of 98 %
+MAX_SHOWN = 160  # characters of evidence that are shown
+
+Values = Mapping[str, Iterable[float]] | Iterable[float]
 
 
 class ClaimError(AssertionError):
@@ -28,28 +33,110 @@ def is_strict() -> bool:
 
 
 def claim(sentence: str, holds: bool, evidence: Any = None) -> None:
-    """Show a sentence with its verdict, and keep the evidence in the output for the course runner.
+    """Show a sentence with its verdict and its evidence, and keep them in the output for the course runner.
+
+    For counts, orders and identities. A difference between results of several runs is claimed with `claim_higher`, the
+    absence of one with `claim_level`, an implementation that equals another with `claim_equal`.
 
     Args:
         sentence: What is claimed, in one sentence that would be the same on every machine (no measured numbers).
-        holds: Whether it is so. Anything with a single truth value: a bool, a NumPy bool, a tensor of one element.
+        holds: Whether it is so: a bool, a NumPy bool, or a tensor with one bool.
         evidence: The numbers behind it: None, a number, a string, a tensor, an array, a dataclass, or mappings and
             sequences of these.
 
     Raises:
         ClaimError: It does not hold, and strict mode is on (see `is_strict`). The line is shown before.
-        TypeError: The evidence holds something that cannot be written as JSON.
+        TypeError: `holds` is not a truth value (a method whose call was forgotten, say), or the evidence holds
+            something that cannot be written as JSON.
+        ValueError: The evidence is empty: "all" of nothing is true, and says nothing.
     """
-    holds = bool(holds)
-    content = {"sentence": sentence, "holds": holds, "evidence": _plain(evidence)}
-    mark, verdict, color = ("✔", "Claim holds", "#009E73") if holds else ("✘", "Claim does not hold here", "#D55E00")
-    page = (
-        f'<p style="border-left: 4px solid {color}; padding-left: 0.6em; margin: 0.3em 0">'
-        f"{mark} <strong>{verdict}:</strong> {html.escape(sentence)}</p>"
+    plain = _plain(evidence)
+    if isinstance(plain, list | dict) and not plain:
+        raise ValueError(f"the evidence of {sentence!r} is empty: all of nothing is true, and says nothing")
+    _show_claim(sentence, _truth(holds), {"evidence": plain}, "" if plain is None else _short(plain))
+
+
+def claim_higher(sentence: str, values: Values, baseline: Values, *, by: float = 0.0, unit: str = "") -> None:
+    """Claim that results are higher than a baseline, pair by pair: a paired comparison over seeds.
+
+    Holds if the lower end of the one-sided 99 % t interval of the mean difference is above `by`. For "lower" exchange
+    the two. With mappings each name is compared for itself; all must be higher, and the weakest comparison is shown.
+
+    Args:
+        sentence: As in `claim`.
+        values: One result for each seed; or such results under several names.
+        baseline: What each is compared with, in the same order; with mappings under the same names, or one for all.
+        by: How much higher they must be at least, in the unit of the values.
+        unit: What a difference of 1 is: "points of accuracy", "nats", "steps".
+
+    Raises:
+        ClaimError: It does not hold, and strict mode is on.
+        ValueError: As `paired_difference`; or no pairs, or other names.
+    """
+    differences = _paired_differences(values, baseline)
+    name, weakest = min(differences.items(), key=lambda item: item[1].low)
+    holds = all(difference.low > by for difference in differences.values())
+    asked = f", asked: above {by:g}" if by else ""
+    text = (
+        f"{_named(name)}{_signed(weakest.mean)}{_with_space(unit)}, "
+        f"{CONFIDENCE:.0%} sure: above {_signed(weakest.low)}{asked}; {weakest.n_pairs} pairs"
     )
-    _show({"text/plain": f"{mark} {verdict}: {sentence}", "text/html": page}, "claim", content)
-    if not holds and is_strict():
-        raise ClaimError(f"{sentence} (evidence: {content['evidence']})")
+    _show_claim(sentence, holds, _effect(weakest, unit, differences, high=None), text)
+
+
+def claim_level(sentence: str, values: Values, baseline: Values, *, within: float, unit: str = "") -> None:
+    """Claim that results differ from a baseline by less than a margin, pair by pair: an equivalence.
+
+    Holds if the 98 % t interval of the mean difference lies inside ± `within`. (That a difference was not found is no
+    reason to claim that there is none: it may be large and uncertain.)
+
+    Args:
+        sentence: As in `claim`; it names the margin.
+        values: As in `claim_higher`.
+        baseline: As in `claim_higher`.
+        within: The margin, above 0, in the unit of the values.
+        unit: As in `claim_higher`.
+
+    Raises:
+        ClaimError: It does not hold, and strict mode is on.
+        ValueError: As `claim_higher`; or the margin is not above 0.
+    """
+    if not within > 0:
+        raise ValueError(f"within must be above 0, not {within}: it is the largest difference that counts as none")
+    differences = _paired_differences(values, baseline)
+    name, weakest = max(differences.items(), key=lambda item: max(-item[1].low, item[1].high))
+    holds = all(-within < difference.low and difference.high < within for difference in differences.values())
+    text = (
+        f"{_named(name)}{_signed(weakest.mean)}{_with_space(unit)}, 98% interval {_signed(weakest.low)} to "
+        f"{_signed(weakest.high)}, asked: inside ±{within:g}; {weakest.n_pairs} pairs"
+    )
+    _show_claim(sentence, holds, _effect(weakest, unit, differences, high=weakest.high), text)
+
+
+def claim_equal(sentence: str, ours: Any, reference: Any, *, rtol: float = 1e-5, atol: float = 1e-8) -> None:
+    """Claim that results equal those of a reference in all cases: from scratch = library.
+
+    Holds if there is at least one case, each has the shape of its reference, and |ours - reference| is at most
+    `atol + rtol * |reference|` everywhere. A nan equals nothing.
+
+    Args:
+        sentence: As in `claim`.
+        ours: A number, an array or a tensor; or a sequence or mapping of such cases.
+        reference: The same from the reference, case by case.
+        rtol: The relative tolerance.
+        atol: The absolute tolerance.
+
+    Raises:
+        ClaimError: It does not hold, and strict mode is on.
+        ValueError: The numbers or the names of the cases differ.
+    """
+    pairs = _cases(ours, reference)
+    distances = [_distance(a, b, rtol, atol) for a, b in pairs]
+    holds = bool(distances) and all(close for _, close in distances)
+    largest = max((distance for distance, _ in distances), default=math.nan)
+    text = f"largest difference {largest:.2g} in {len(distances)} case{'' if len(distances) == 1 else 's'}"
+    content = {"effect": largest, "n": len(distances), "evidence": {"rtol": rtol, "atol": atol}}
+    _show_claim(sentence, holds, content, text)
 
 
 def record(name: str, value: Any) -> None:
@@ -81,9 +168,26 @@ class PairedDifference:
     n_pairs: int
 
     @property
+    def margin(self) -> float:
+        """How far the ends of the 98 % t interval are from the mean; each end alone is sure to 99 %."""
+        from scipy.special import stdtrit  # the quantile of Student's t; scipy.stats would take a second to import
+
+        return float(stdtrit(self.n_pairs - 1, CONFIDENCE)) * self.standard_error
+
+    @property
+    def low(self) -> float:
+        """The lower end of the interval."""
+        return self.mean - self.margin
+
+    @property
+    def high(self) -> float:
+        """The upper end of the interval."""
+        return self.mean + self.margin
+
+    @property
     def clearly_positive(self) -> bool:
-        """Whether the mean is above zero by at least three standard errors."""
-        return self.mean > 0 and self.mean >= 3 * self.standard_error
+        """Whether the difference is above zero with 99 % confidence."""
+        return self.low > 0
 
 
 def paired_difference(values: Iterable[float], baseline: Iterable[float]) -> PairedDifference:
@@ -108,8 +212,136 @@ def paired_difference(values: Iterable[float], baseline: Iterable[float]) -> Pai
     return PairedDifference(mean, math.sqrt(variance / n_pairs), n_pairs)
 
 
+# ------------------------------------------------------------------------------------------------------ comparing
+
+
+def _paired_differences(values: Values, baseline: Values) -> dict[str, PairedDifference]:
+    """Return the comparisons by name; one without a name has an empty one."""
+    named = [given for given in (values, baseline) if isinstance(given, Mapping)]
+    names = [str(name) for name in named[0]] if named else [""]
+    ours, theirs = _by_name(values, names), _by_name(baseline, names)
+    if ours.keys() != theirs.keys():
+        raise ValueError(f"the values are named {list(ours)} and the baselines {list(theirs)}: use the same names")
+    if not names:
+        raise ValueError("there is nothing to compare: the values are empty")
+    return {name: paired_difference(ours[name], theirs[name]) for name in ours}
+
+
+def _by_name(values: Values, names: Sequence[str]) -> dict[str, list[float]]:
+    """Return values by name; those without names belong to each."""
+    if isinstance(values, Mapping):
+        return {str(name): list(numbers) for name, numbers in values.items()}
+    numbers = list(values)
+    return dict.fromkeys(names, numbers)
+
+
+def _cases(ours: Any, reference: Any) -> list[tuple[Any, Any]]:
+    """Pair the cases; what is neither a sequence nor a mapping of cases is one case."""
+    if isinstance(ours, Mapping) and isinstance(reference, Mapping):
+        if ours.keys() != reference.keys():
+            raise ValueError(f"ours has the cases {list(ours)} and the reference {list(reference)}")
+        return [(ours[name], reference[name]) for name in ours]
+    if isinstance(ours, Sequence) and isinstance(reference, Sequence):
+        if len(ours) != len(reference):
+            raise ValueError(f"ours has {len(ours)} cases and the reference {len(reference)}")
+        return list(zip(ours, reference, strict=True))
+    return [(ours, reference)]
+
+
+def _distance(ours: Any, reference: Any, rtol: float, atol: float) -> tuple[float, bool]:
+    """Return the largest difference of two numbers or arrays, and whether it is within the tolerance."""
+    import numpy as np
+
+    a, b = (_array(value) for value in (ours, reference))
+    if a.shape != b.shape or a.size == 0:
+        return math.inf, False
+    if a.dtype.kind in "fciub" and b.dtype.kind in "fciub":
+        a, b = (array.astype(complex if array.dtype.kind == "c" else float) for array in (a, b))
+        with np.errstate(invalid="ignore"):  # inf - inf
+            distance = np.where(a == b, 0.0, np.abs(a - b))
+        return float(distance.max()), bool(np.isclose(a, b, rtol=rtol, atol=atol).all())
+    same = bool((a == b).all())
+    return (0.0 if same else math.inf), same
+
+
+def _array(value: Any) -> Any:
+    import numpy as np
+
+    if hasattr(value, "detach"):  # a tensor: on any device, of any type (NumPy has no bfloat16)
+        value = value.detach().cpu()
+        value = value.double() if value.is_floating_point() else value
+    return np.asarray(value)
+
+
+def _effect(
+    weakest: PairedDifference, unit: str, differences: Mapping[str, PairedDifference], *, high: float | None
+) -> dict[str, Any]:
+    return {
+        "effect": weakest.mean,
+        "low": weakest.low,
+        "high": high,
+        "n": weakest.n_pairs,
+        "unit": unit,
+        "evidence": _plain(differences if len(differences) > 1 else next(iter(differences.values()))),
+    }
+
+
+def _truth(holds: Any) -> bool:
+    if isinstance(holds, bool):
+        return holds
+    if "bool" in str(getattr(holds, "dtype", "")):  # of NumPy or torch; more than one raises there
+        return bool(holds)
+    raise TypeError(f"holds must be True or False, not {holds!r}: was a call or a comparison forgotten?")
+
+
+# -------------------------------------------------------------------------------------------------------- showing
+
+
+def _show_claim(sentence: str, holds: bool, content: dict[str, Any], effect: str) -> None:
+    defaults = {"effect": None, "low": None, "high": None, "n": None, "unit": "", "evidence": None}
+    content = {"sentence": sentence, "holds": holds, **defaults, **_plain(content)}
+    mark, verdict, color = ("✔", "Claim holds", "#009E73") if holds else ("✘", "Claim does not hold here", "#D55E00")
+    small = f'<br><small class="claim-effect">{html.escape(effect)}</small>' if effect else ""
+    page = (
+        f'<p style="border-left: 4px solid {color}; padding-left: 0.6em; margin: 0.3em 0">'
+        f"{mark} <strong>{verdict}:</strong> {html.escape(sentence)}{small}</p>"
+    )
+    text = f"{mark} {verdict}: {sentence}" + (f"\n  effect: {effect}" if effect else "")
+    _show({"text/plain": text, "text/html": page}, "claim", content)
+    if not holds and is_strict():
+        raise ClaimError(f"{sentence} ({effect or 'no evidence is given'})")
+
+
 def _show(data: dict[str, str], kind: str, content: dict[str, Any]) -> None:
     display(data, raw=True, metadata={"helper_utils": {kind: content}})
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3g}"
+
+
+def _named(name: str) -> str:
+    return f"{name}: " if name else ""
+
+
+def _with_space(unit: str) -> str:
+    return f" {unit}" if unit else ""
+
+
+def _short(value: Any) -> str:
+    """Return evidence in one line: numbers rounded, long things cut off."""
+    text = _rounded(value)
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+
+
+def _rounded(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_rounded(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_rounded, value)) + "]"
+    return " ".join(str(value).split())
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 from helper_utils.course.errors import CourseError, nearest
 from helper_utils.course.parameters import Parameter, read_parameters
-from helper_utils.teaching.exercise import checked_by
+from helper_utils.teaching.registry import checked_by
 
 FILE_NAME = re.compile(r"(?P<number>\d\d)_(?P<topic>\w+)\.ipynb")
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import cross_entropy
 
-from helper_utils.teaching.exercise import Exercise, WrongAnswer
+from helper_utils.teaching.registry import Exercise, WrongAnswer
 
 # --------------------------------------------------------------------------------------------- distillation.soften
 

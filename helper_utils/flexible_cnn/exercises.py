@@ -2,7 +2,7 @@
 
 import torch
 
-from helper_utils.teaching.exercise import Exercise, WrongAnswer
+from helper_utils.teaching.registry import Exercise, WrongAnswer
 
 # ----------------------------------------------------------------------------------- flexible_cnn.flattened_size
 

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from helper_utils.teaching.exercise import Exercise, WrongAnswer
+from helper_utils.teaching.registry import Exercise, WrongAnswer
 
 # ------------------------------------------------------------------------------------- optimizers.momentum_step
 

@@ -3,7 +3,7 @@
 import math
 import statistics
 
-from helper_utils.teaching.exercise import Exercise, WrongAnswer
+from helper_utils.teaching.registry import Exercise, WrongAnswer
 
 # -------------------------------------------------------------------------------------- optuna_tuning.log_uniform
 

@@ -2,7 +2,7 @@
 
 import math
 
-from helper_utils.teaching.exercise import Exercise, WrongAnswer
+from helper_utils.teaching.registry import Exercise, WrongAnswer
 
 # ------------------------------------------------------------------------------------ schedulers.suggested_rate
 

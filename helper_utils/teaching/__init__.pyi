@@ -1,9 +1,9 @@
-from .exercise import Exercise as Exercise
-from .exercise import WrongAnswer as WrongAnswer
-from .exercise import find_exercise as find_exercise
 from .notebook import exercise as exercise
 from .notebook import hint as hint
 from .notebook import show_answer as show_answer
+from .registry import Exercise as Exercise
+from .registry import WrongAnswer as WrongAnswer
+from .registry import find_exercise as find_exercise
 from .verdict import Verdict as Verdict
 from .verdict import check as check
 from .verdict import check_source as check_source

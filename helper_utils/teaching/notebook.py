@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from IPython.display import display
 
-from helper_utils.teaching.exercise import find_exercise
 from helper_utils.teaching.progress import save_verdict
+from helper_utils.teaching.registry import find_exercise
 from helper_utils.teaching.verdict import Verdict, check
 
 Function = TypeVar("Function", bound=Callable[..., Any])

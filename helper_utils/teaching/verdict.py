@@ -17,7 +17,7 @@ from typing import Any, Literal
 from IPython.core.inputtransformer2 import TransformerManager
 
 from helper_utils.teaching.compare import brief, briefly, difference
-from helper_utils.teaching.exercise import Exercise, checked_by, find_exercise
+from helper_utils.teaching.registry import Exercise, checked_by, find_exercise
 from helper_utils.teaching.timeouts import ShortText, TookTooLong, run_limited
 
 SECONDS = 5.0  # in which an answer must be through all cases

@@ -44,7 +44,7 @@ from helper_utils.course.grading.submissions import Answer, UnreadableError, rea
 from helper_utils.course.lessons import Lesson, exercise_names
 from helper_utils.course.reports.tables import as_csv, render
 from helper_utils.course.running.notebook import CONTROLS
-from helper_utils.course.running.supervisor import kill_tree, n_cores, signals_noted
+from helper_utils.course.running.processes import kill_tree, n_cores, signals_noted
 
 RIGHT, WRONG, NOT_ATTEMPTED, MISSING, BROKEN = "right", "wrong", "not attempted", "missing", "broken"
 VERDICTS = (RIGHT, WRONG, NOT_ATTEMPTED, MISSING, BROKEN)

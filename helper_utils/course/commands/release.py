@@ -67,7 +67,7 @@ def clean(lesson: Lesson) -> tuple[str, list[str]]:
 
 
 def _untouched(name: str, lesson: Lesson) -> str:
-    from helper_utils.teaching.exercise import UnknownExerciseError, find_exercise
+    from helper_utils.teaching.registry import UnknownExerciseError, find_exercise
 
     try:
         text = find_exercise(name).cell.rstrip("\n")

@@ -15,7 +15,8 @@ from helper_utils.course.parameters import assign_options, check_profile
 from helper_utils.course.reports.run import Report
 from helper_utils.course.running.display import make_progress
 from helper_utils.course.running.notebook import UNREADABLE, Job, Result
-from helper_utils.course.running.supervisor import n_cores, run_jobs
+from helper_utils.course.running.processes import n_cores
+from helper_utils.course.running.supervisor import run_jobs
 
 MOST_AT_ONCE = 4  # a kernel with torch holds about half a gigabyte
 

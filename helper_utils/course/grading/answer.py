@@ -46,7 +46,7 @@ def run_answer(
     _settle(scratch)
     _limit()
     from helper_utils.teaching.codec import decode, encode
-    from helper_utils.teaching.exercise import Exercise
+    from helper_utils.teaching.registry import Exercise
     from helper_utils.teaching.timeouts import ShortText
     from helper_utils.teaching.verdict import call_case
 
@@ -191,7 +191,7 @@ def run_judge(connection: Connection) -> None:
 def describe(name: str) -> dict[str, Any]:
     """Return what an answer's process must know of an exercise: `parameters`, `cases`, `topics`; or the `error`."""
     from helper_utils.teaching.codec import encode
-    from helper_utils.teaching.exercise import UnknownExerciseError, find_exercise, topics
+    from helper_utils.teaching.registry import UnknownExerciseError, find_exercise, topics
 
     try:
         exercise = find_exercise(name)
@@ -216,7 +216,7 @@ def judge(name: str, messages: list[Any], seconds: float | None) -> dict[str, An
     Returns:
         `verdict`, `misconception`, `message` and `evidence`; or the `error` where the messages make no sense.
     """
-    from helper_utils.teaching.exercise import find_exercise
+    from helper_utils.teaching.registry import find_exercise
     from helper_utils.teaching.verdict import judge_outcomes, too_long_verdict
 
     exercise = find_exercise(name)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from helper_utils.course.lessons import read_lesson, source
-from helper_utils.teaching.exercise import checked_by
+from helper_utils.teaching.registry import checked_by
 
 MOST_BYTES = 50_000_000  # of a notebook file, pictures included
 MOST_CODE = 1_000_000  # characters of code in it

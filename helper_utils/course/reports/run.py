@@ -190,7 +190,7 @@ class Report:
 
     def page(self) -> str:
         """Return the page that links everything."""
-        return render("index.html.j2", report=self)
+        return render("run.html.j2", report=self)
 
 
 def _suite(entry: Entry, started: datetime.datetime) -> ElementTree.Element:

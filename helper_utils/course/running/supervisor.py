@@ -1,16 +1,14 @@
 """Run many notebooks at once, each in a process of its own that can be killed with everything it started."""
 
 import contextlib
-import multiprocessing
 import os
 import shutil
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -28,6 +26,13 @@ from helper_utils.course.running.notebook import (
     Result,
     collect,
     run_notebook,
+)
+from helper_utils.course.running.processes import (
+    end_with_parent,
+    kill_tree,
+    process_context,
+    signals_noted,
+    stop_signals,
 )
 
 PRELOADED = ["helper_utils.course.running.kernel", "helper_utils.course.reports.notebook_page"]
@@ -48,11 +53,6 @@ class Progress(Protocol):
         """A notebook has ended."""
 
 
-def n_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def run_jobs(jobs: Sequence[Job], n_at_once: int, progress: Progress) -> tuple[list[Result], int]:
     """Run notebooks, several at once.
 
@@ -69,7 +69,7 @@ def run_jobs(jobs: Sequence[Job], n_at_once: int, progress: Progress) -> tuple[l
     waiting = deque(jobs)
     running: list[_Worker] = []
     results: dict[Path, Result] = {}  # by where the notebook goes, which no two jobs share
-    context = _process_context()
+    context = process_context(PRELOADED)
     with tempfile.TemporaryDirectory(prefix="course-") as scratch, signals_noted() as signals:
         try:
             while (waiting or running) and not signals:
@@ -154,40 +154,6 @@ class _Worker:
             log.unlink()
 
 
-def kill_tree(process: psutil.Process, *, keep_root: bool = False) -> None:
-    """Kill a process with all its descendants."""
-    tree = process.children(recursive=True)
-    for member in tree if keep_root else [*tree, process]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            member.kill()
-
-
-def _process_context() -> Any:
-    """Return how processes are made: forked from a server that has papermill loaded, where the system can."""
-    if "forkserver" in multiprocessing.get_all_start_methods():
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(PRELOADED)
-        return context
-    return multiprocessing.get_context("spawn")
-
-
-@contextlib.contextmanager
-def signals_noted() -> Iterator[list[int]]:
-    """Collect the signals that ask for an end, instead of letting them interrupt whatever runs at that moment."""
-    noted: list[int] = []
-    previous = {number: signal.signal(number, lambda number, _frame: noted.append(number)) for number in stop_signals()}
-    try:
-        yield noted
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def stop_signals() -> list[signal.Signals]:
-    """Return the signals that ask a run to end, as far as the system has them."""
-    return [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__]
-
-
 def log_path(job: Job) -> Path:
     """Return where a job keeps what its processes print outside the notebook."""
     return job.output.with_suffix(".log")
@@ -199,7 +165,7 @@ def _work(connection: Connection, job: Job, scratch: str) -> None:
     # kernel. A handler instead of SIG_IGN, because the kernel would inherit that.
     for number in stop_signals():
         signal.signal(number, lambda _number, _frame: None)
-    threading.Thread(target=_end_with_parent, args=[scratch], daemon=True).start()
+    end_with_parent(lambda: shutil.rmtree(scratch, ignore_errors=True))
     tempfile.tempdir = os.environ["TMPDIR"] = scratch
     # What compiled code and dying kernels print must not tear the progress display.
     with log_path(job).open("w", encoding="utf-8") as log:
@@ -207,13 +173,3 @@ def _work(connection: Connection, job: Job, scratch: str) -> None:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         connection.send(run_notebook(job, report=connection.send))
-
-
-def _end_with_parent(scratch: str) -> None:
-    """Wait until the parent is gone, killed perhaps, and then end this process and its kernel, and tidy up."""
-    parent = multiprocessing.parent_process()
-    if parent:
-        parent.join()
-        kill_tree(psutil.Process(), keep_root=True)
-        shutil.rmtree(scratch, ignore_errors=True)
-        os._exit(1)
