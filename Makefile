@@ -15,7 +15,7 @@ FINDS_US := import helper_utils, os, sys; sys.exit(not os.path.samefile(os.path.
 $(shell cd / && "$(CURDIR)/$(RUN)" -c "$(FINDS_US)" "$(CURDIR)/helper_utils" 2>/dev/null || rm -f "$(CURDIR)/$(READY)")
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lint check-types unit-tests test-browser notebook-tests notebooks lab format constraints benchmarks clean
+.PHONY: help course test lint check-types unit-tests test-browser notebook-tests notebooks claims lab format constraints benchmarks clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ notebook-tests: $(READY) ## nbval; what failed is kept in build/failed-notebooks
 
 notebooks: $(READY) ## execute the stored notebooks again after an edit (one: make notebooks LESSON=01)
 	@$(RUN) -m helper_utils refresh $(LESSON)
+
+claims: $(READY) ## run all lessons on base seeds 1 to 5, and keep in notebooks/claims.json how their claims fared
+	@.ci/offline $(RUN) -m helper_utils claims $(LESSON)
 
 lab: $(READY) ## open the notebooks in JupyterLab
 	$(RUN) -m jupyterlab --notebook-dir notebooks

@@ -3,7 +3,7 @@
 A claim is shown as a sentence with its verdict, which are the same on every machine, and in small type with its effect,
 which is not: nbval leaves the small type out of its comparison (tests/nbval_sanitize.cfg). What the course runner
 collects travels in the metadata of the output:
-`{"helper_utils": {"claim": {"sentence", "holds", "effect", "low", "high", "n", "unit", "evidence"}}}` and
+`{"helper_utils": {"claim": {"sentence", "holds", "effect", "low", "high", "n", "unit", "shown", "evidence"}}}` and
 `{"helper_utils": {"record": {"name": ..., "value": ...}}}`.
 """
 
@@ -299,7 +299,7 @@ def _truth(holds: Any) -> bool:
 
 def _show_claim(sentence: str, holds: bool, content: dict[str, Any], effect: str) -> None:
     defaults = {"effect": None, "low": None, "high": None, "n": None, "unit": "", "evidence": None}
-    content = {"sentence": sentence, "holds": holds, **defaults, **_plain(content)}
+    content = {"sentence": sentence, "holds": holds, **defaults, **_plain(content), "shown": effect}
     mark, verdict, color = ("✔", "Claim holds", "#009E73") if holds else ("✘", "Claim does not hold here", "#D55E00")
     small = f'<br><small class="claim-effect">{html.escape(effect)}</small>' if effect else ""
     page = (

@@ -1,5 +1,6 @@
 """The command `course`: list, params, doctor, run, sweep, refresh, grade and release."""
 
+import re
 import shutil
 import sys
 import textwrap
@@ -208,6 +209,29 @@ def refresh(names: tuple[str, ...], jobs: int | None, timeout: float, notebooks:
 
     lessons = select_lessons(find_lessons(notebooks_directory(notebooks)), names)
     sys.exit(refresh_lessons(lessons, n_at_once=jobs, timeout=timeout))
+
+
+@course.command()
+@lessons_argument
+@click.option(
+    "--seeds", metavar="N,N,...", default="1,2,3,4,5", show_default=True, help="The base seeds, separated by commas."
+)
+@jobs_option(LESSONS_AT_ONCE)
+@timeout_option("Seconds after which a run is stopped.")
+@notebooks_option
+def claims(names: tuple[str, ...], seeds: str, jobs: int | None, timeout: float, notebooks: str | None) -> None:
+    """Run lessons on several base seeds, and keep in claims.json on how many of them each claim holds.
+
+    The table lies beside the notebooks. Exits with status 1 if a claim did not hold on some seed.
+    """
+    from helper_utils.course.commands.claims import check_claims
+
+    directory = notebooks_directory(notebooks)
+    lessons = select_lessons(find_lessons(directory), names)
+    if not re.fullmatch(r"[0-9]{1,6}(,[0-9]{1,6})*", seeds):
+        raise CourseError(f"--seeds {seeds!r}: expected whole numbers separated by commas, such as 1,2,3")
+    numbers = list(dict.fromkeys(map(int, seeds.split(","))))
+    sys.exit(check_claims(lessons, directory, seeds=numbers, n_at_once=jobs, timeout=timeout))
 
 
 @course.command()

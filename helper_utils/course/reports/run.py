@@ -32,7 +32,7 @@ LESSON_COLUMNS = (
 
 VALUE_COLUMNS = ("lesson", "name", "value")
 
-CLAIM_COLUMNS = ("lesson", "sentence", "holds", "evidence")
+CLAIM_COLUMNS = ("lesson", "cell", "sentence", "holds", "effect", "low", "high", "n", "unit", "evidence")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helper_utils.course.files import write_text
+from helper_utils.course.lessons import source
 
 if TYPE_CHECKING:
     from helper_utils.course.running.kernel import PeakMemory
@@ -65,7 +66,8 @@ class Result:
         seconds: From the start of the kernel to its end.
         peak_memory_mb: The most memory that the kernel's process held, in MB (0 where unknown).
         error: One line that says what went wrong, such as `cell 7: ValueError: message`, or an empty string.
-        claims: The lesson's claims in their order, each with `sentence`, `holds` and `evidence`.
+        claims: The lesson's claims in their order, each with its `cell`, `sentence`, `holds`, `evidence`, and what
+            `claim_higher` and the others keep of the effect: `effect`, `low`, `high`, `n`, `unit`, `shown`.
         values: The recorded values by name in their order; of two with the same name the last one counts.
         notebook: The executed notebook, as far as it came; None where there is none.
         page: The same as HTML; None where there is none.
@@ -145,9 +147,9 @@ def collect(job: Job, status: str, error: str = "", seconds: float = 0.0, peak_m
     values: dict[str, Any] = {}
     notebook: Path | None = job.output
     try:
-        for content in _contents(json.loads(job.output.read_text(encoding="utf-8"))):
+        for cell, content in _contents(json.loads(job.output.read_text(encoding="utf-8"))):
             if claim := content.get("claim"):
-                claims.append(claim)
+                claims.append({"cell": cell, **claim})
             if value := content.get("record"):
                 values[value["name"]] = value["value"]
     except (OSError, ValueError):
@@ -200,13 +202,19 @@ def _literal_path(path: Path) -> str:
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
-def _contents(notebook: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Return what `claim` and `record` have stored in the outputs, in order."""
-    for cell in notebook["cells"]:
+def _contents(notebook: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Return what claims and `record` have stored in the outputs, in order, each with the number of its code cell.
+
+    The cell that papermill adds for the parameters does not count, so the numbers are those of the stored notebook.
+    """
+    added = "injected-parameters"
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code" and source(cell).strip()]
+    own = [cell for cell in cells if added not in cell.get("metadata", {}).get("tags", [])]
+    for number, cell in enumerate(own, start=1):
         for output in cell.get("outputs", []):
             content = output.get("metadata", {}).get("helper_utils")
             if content:
-                yield content
+                yield number, content
 
 
 def _first_error(path: Path) -> str:
