@@ -27,10 +27,10 @@ def test_a_row_says_where_a_claim_held_and_how_large_its_effect_was():
     }
     more, rare = claim_rows("01_a", by_seed)
     assert more == {
-        "lesson": "01_a", "cell": 1, "sentence": "More.", "tried": 2, "held": 1, "not_on": [7],
+        "lesson": "01_a", "cell": 1, "sentence": "More.", "seeds": [3, 7], "held": 1, "not_on": [7],
         "effect": [0.25, 0.5], "low": -0.5, "high": None, "n": 8, "unit": "points",
     }  # fmt: skip
-    assert (rare["tried"], rare["held"], rare["effect"]) == (1, 1, None)
+    assert (rare["seeds"], rare["held"], rare["effect"]) == ([7], 1, None)
 
 
 @pytest.mark.slow
@@ -47,7 +47,7 @@ def test_the_table_is_written_and_rows_of_other_lessons_stay(tmp_path):
     assert "held on 1 of 2 base seeds: The seed is not 2." in output
     higher, not_two, kept = json.loads((notes / "claims.json").read_text())["claims"]
     assert kept == other
-    assert (higher["effect"], higher["tried"], higher["held"], higher["unit"]) == ([2.5, 3.5], 2, 2, "points")
+    assert (higher["effect"], higher["seeds"], higher["held"], higher["unit"]) == ([2.5, 3.5], [1, 2], 2, "points")
     assert not_two["not_on"] == [2]
     assert (higher["cell"], not_two["cell"]) == (2, 3)  # of the stored notebook
     assert {"Python", "numpy"} <= set(higher["versions"])
