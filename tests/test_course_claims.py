@@ -45,6 +45,7 @@ def test_the_table_is_written_and_rows_of_other_lessons_stay(tmp_path):
     status, output = course.run("claims", "1", "--seeds", "1,2")
     assert status == 1
     assert "held on 1 of 2 base seeds: The seed is not 2." in output
+    assert "1 of 2 claims hold on all 2 base seeds" in output
     higher, not_two, kept = json.loads((notes / "claims.json").read_text())["claims"]
     assert kept == other
     assert (higher["effect"], higher["seeds"], higher["held"], higher["unit"]) == ([2.5, 3.5], [1, 2], 2, "points")
