@@ -1,5 +1,8 @@
 """Data sets by name: parts, sizes, imbalance, normalisation."""
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helper_utils.data import Dataset, datasets, load_dataset
+from helper_utils.data import DATASET_NAMES, Dataset, check_dataset, datasets, downloads, load_dataset
 from helper_utils.data.sources import Pictures, Source
 
 PARTS = ("train", "val", "test")
@@ -208,11 +211,42 @@ def test_device() -> None:
         ("shape", "unknown data set 'shape'; known are digits, shapes, mnist.*Did you mean 'shapes'"),
         ("CIFAR-10", "Did you mean 'cifar10'"),
         ("imagenet", "known are"),
+        ("", "unknown data set ''"),
+        ("/home/me/images", "Did you mean 'folder:/home/me/images'"),
+        ("~/images", "Did you mean 'folder:~/images'"),
+        ("~no-such-user/images", "Did you mean 'folder:~no-such-user/images'"),
+        ("../images", "Did you mean 'folder:../images'"),
+        ("Folder:~/images", "Did you mean 'folder:~/images'"),
     ],
 )
 def test_unknown_names(name: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        load_dataset(name)
+    for refuse in (load_dataset, check_dataset):
+        with pytest.raises(ValueError, match=message):
+            refuse(name)
+
+
+def test_an_existing_folder_without_the_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pictures").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"unknown data set 'pictures'.*Did you mean 'folder:pictures'"):
+        load_dataset("pictures")
+
+
+def test_known_names_pass_the_check_without_their_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HELPER_UTILS_DATA", str(tmp_path))
+    *names, folder = DATASET_NAMES
+    assert names == ["digits", "shapes", *downloads.DOWNLOADS]
+    assert folder == "folder:PATH"
+    for name in names:
+        check_dataset(name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_check_loads_nothing_that_takes_time() -> None:
+    code = "import sys; from helper_utils.data import check_dataset; check_dataset('digits'); print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert "helper_utils.data.dataset_names" in modules
+    assert not {"torch", "numpy", "PIL", "sklearn", "tqdm"} & set(modules)
 
 
 @pytest.mark.parametrize("name", ["digits", "shapes"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import helper_utils.data.directory as directory_module
+from helper_utils.data import check_dataset
 from helper_utils.data.directory import data_directory, require_writable
 
 
@@ -44,6 +45,23 @@ def test_paths_are_absolute_and_the_home_folder_is_expanded(monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     assert data_directory("~/data sets") == tmp_path / "data sets"
     assert data_directory("here") == tmp_path / "here"
+
+
+def test_a_home_folder_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="no home folder '~no-such-user', which '~no-such-user/data' begins with"):
+        data_directory("~no-such-user/data")
+    monkeypatch.setenv("HELPER_UTILS_DATA", "~no-such-user/data")
+    with pytest.raises(ValueError, match="no home folder '~no-such-user'"):
+        check_dataset("mnist")
+
+
+def test_a_current_directory_that_was_deleted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert data_directory(tmp_path) == tmp_path
+    with pytest.raises(FileNotFoundError, match="'data' starts from the current directory, which has been deleted"):
+        data_directory("data")
 
 
 def test_nothing_is_made_until_something_is_written(tmp_path: Path) -> None:

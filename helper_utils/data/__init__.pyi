@@ -2,7 +2,8 @@
 from .augmentation import chain as chain
 from .augmentation import random_horizontal_flip as random_horizontal_flip
 from .augmentation import random_shift as random_shift
-from .datasets import DATASET_NAMES as DATASET_NAMES
+from .dataset_names import DATASET_NAMES as DATASET_NAMES
+from .dataset_names import check_dataset as check_dataset
 from .datasets import Dataset as Dataset
 from .datasets import Part as Part
 from .datasets import load_dataset as load_dataset

@@ -1,6 +1,5 @@
 """Data sets by name: read, split, cut to size and normalised."""
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -9,18 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import downloads, folders, shapes
+from . import downloads, image_files, shapes
+from .dataset_names import FOLDER, unknown_dataset
 from .directory import data_directory
-from .sources import Pictures, Source, SplitSource
-
-DATASET_NAMES = ("digits", "shapes", *downloads.DOWNLOADS, "folder:PATH")
+from .sources import Images, Pictures, Source, SplitSource
 
 HELD_OUT = 0.2
 """The share of the images that is set aside for a part (validation or test) that the source does not have."""
 N_SHAPES = (4000, 1000, 1000)
 """The number of training, validation and test images of `shapes`."""
-MIN_IMAGES = 3
-"""The smallest class that can be split: one image for each part."""
 MIN_VAL_SIZE = 1000
 """`subset_size` does not cut the validation part below this: a smaller one measures too little."""
 
@@ -135,7 +131,7 @@ def load_dataset(
         source = _draw_shapes(subset_size, ratio, seed, image_size)
     else:
         source = _cut(_split(_open(name, data_dir), seed), subset_size, ratio, seed)
-    train, val, test = (_to_part(pictures, image_size) for pictures in (source.train, source.val, source.test))
+    train, val, test = (_to_part(images, image_size) for images in (source.train, source.val, source.test))
     std, mean = torch.std_mean(train.inputs, dim=(0, 2, 3), correction=0)
     std = std.clamp_min(1 / 255)  # a channel of one colour stays finite
     for part in (train, val, test):
@@ -160,11 +156,9 @@ def _open(name: str, data_dir: str | Path | None) -> Source:
         return _read_digits()
     if name in downloads.DOWNLOADS:
         return downloads.read(name, data_directory(data_dir))
-    if name.startswith("folder:"):
-        return folders.find(name.removeprefix("folder:"))
-    nearest = difflib.get_close_matches(name.lower(), DATASET_NAMES, n=1)
-    hint = f" Did you mean '{nearest[0]}'?" if nearest else ""
-    raise ValueError(f"unknown data set '{name}'; known are {', '.join(DATASET_NAMES)}.{hint}")
+    if name.startswith(FOLDER):
+        return image_files.open_folder(name.removeprefix(FOLDER))
+    raise unknown_dataset(name)
 
 
 def _read_digits() -> Source:
@@ -189,28 +183,30 @@ def _split(source: Source, seed: int) -> SplitSource:
     """Split off the parts that the source does not have."""
     train, val, test = source.train, source.val, source.test
     if test is None:
-        train, test = _split_off(train, source.class_names, seed)
+        train, test = _split_off(train, seed)
     if val is None:
-        train, val = _split_off(train, source.class_names, seed)
+        train, val = _split_off(train, seed)
     return SplitSource(source.class_names, train, val, test)
 
 
-def _split_off(pictures: Pictures, class_names: tuple[str, ...], seed: int) -> tuple[Pictures, Pictures]:
+def _split_off(images: Images, seed: int) -> tuple[Images, Images]:
+    """Split off a part in which every class has its share, and at least one image."""
     from sklearn.model_selection import train_test_split
 
-    counts = np.bincount(pictures.labels, minlength=len(class_names))
-    if counts.min() < MIN_IMAGES:
-        raise ValueError(
-            f"class '{class_names[counts.argmin()]}' has {counts.min()} images, too few to split off a validation or "
-            f"test part; add images until every class has {MIN_IMAGES} or more"
-        )
-    kept, held_out = train_test_split(
-        np.arange(len(pictures.labels)),
-        test_size=max(round(HELD_OUT * len(pictures.labels)), len(class_names)),
-        stratify=pictures.labels,
+    labels = images.labels
+    n_classes = labels.max() + 1
+    both = train_test_split(
+        np.arange(len(labels)),
+        test_size=max(round(HELD_OUT * len(labels)), n_classes),
+        stratify=labels,
         random_state=int(np.random.SeedSequence(seed).generate_state(1)[0]),
     )
-    return pictures.take(np.asarray(kept)), pictures.take(np.asarray(held_out))
+    kept, held_out = map(np.asarray, both)
+    # The share of a rare class may have been rounded to nothing.
+    left_out = np.setdiff1d(np.arange(n_classes), labels[held_out])
+    moved = [np.flatnonzero(labels[kept] == label)[0] for label in left_out]
+    held_out = np.append(held_out, kept[moved])
+    return images.take(np.delete(kept, moved)), images.take(held_out)
 
 
 def _cut(source: SplitSource, subset_size: int | None, ratio: float | None, seed: int) -> SplitSource:
@@ -225,22 +221,20 @@ def _cut(source: SplitSource, subset_size: int | None, ratio: float | None, seed
     parts = ((source.train, subset_size), (source.val, val_size), (source.test, None))
     # Each part has its own random numbers: which test images are kept does not depend on subset_size.
     train, val, test = (
-        _choose(pictures, size, n_classes, ratio, np.random.default_rng([seed, number]))
-        for number, (pictures, size) in enumerate(parts)
+        _choose(images, size, n_classes, ratio, np.random.default_rng([seed, number]))
+        for number, (images, size) in enumerate(parts)
     )
     return SplitSource(source.class_names, train, val, test)
 
 
-def _choose(
-    pictures: Pictures, size: int | None, n_classes: int, ratio: float | None, rng: np.random.Generator
-) -> Pictures:
+def _choose(images: Images, size: int | None, n_classes: int, ratio: float | None, rng: np.random.Generator) -> Images:
     """Choose `size` images at random, or as many as there are, that keep the imbalance `ratio`."""
-    available = _available(pictures.labels, n_classes, ratio)
+    available = _available(images.labels, n_classes, ratio)
     counts = available if size is None or size >= available.sum() else _class_counts(available, size)
     chosen = [
-        rng.choice(np.flatnonzero(pictures.labels == label), count, replace=False) for label, count in enumerate(counts)
+        rng.choice(np.flatnonzero(images.labels == label), count, replace=False) for label, count in enumerate(counts)
     ]
-    return pictures.take(np.sort(np.concatenate(chosen)))
+    return images.take(np.sort(np.concatenate(chosen)))
 
 
 def _available(labels: np.ndarray, n_classes: int, ratio: float | None) -> np.ndarray:
@@ -270,15 +264,12 @@ def _class_counts(weights: np.ndarray, size: int) -> np.ndarray:
     return counts
 
 
-def _to_part(pictures: Pictures, image_size: int | None) -> Part:
-    """Turn files, or uint8 images (N, H, W, C), into floats in [0, 1] of shape (N, C, H, W)."""
-    if pictures.images.ndim == 1:
-        size = image_size or folders.DEFAULT_IMAGE_SIZE
-        pictures = Pictures(folders.read(pictures.images, size), pictures.labels)
-    images = torch.from_numpy(pictures.images).movedim(-1, 1)
-    if image_size is not None and images.shape[-2:] != (image_size, image_size):
-        images = torch.nn.functional.interpolate(
-            images.contiguous(), (image_size, image_size), mode="bilinear", antialias=True
+def _to_part(images: Images, image_size: int | None) -> Part:
+    """Read images and turn them into floats in [0, 1] of shape (N, C, H, W)."""
+    pixels = torch.from_numpy(images.read(image_size)).movedim(-1, 1)
+    if image_size is not None and pixels.shape[-2:] != (image_size, image_size):
+        pixels = torch.nn.functional.interpolate(
+            pixels.contiguous(), (image_size, image_size), mode="bilinear", antialias=True
         )
-    inputs = images.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
-    return Part(inputs, torch.from_numpy(pictures.labels))
+    inputs = pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(255)
+    return Part(inputs, torch.from_numpy(images.labels))

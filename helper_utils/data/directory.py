@@ -20,14 +20,36 @@ def data_directory(path: str | Path | None = None) -> Path:
 
     Returns:
         An absolute path.
+
+    Raises:
+        ValueError: If the path begins with the home folder of a user that does not exist.
+        FileNotFoundError: If a relative path starts from a current directory that has been deleted.
     """
     chosen = path or os.environ.get(ENVIRONMENT_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return absolute_path(chosen)
     checkout = Path(__file__).resolve().parents[2]
     if (checkout / "pyproject.toml").is_file() and (checkout / "data" / "README.md").is_file():
         return checkout / "data"
     return platformdirs.user_cache_path("helper_utils")
+
+
+def absolute_path(path: str | Path) -> Path:
+    """Return an absolute path, with `~` and `~user` replaced by home folders. It need not exist.
+
+    Raises:
+        ValueError: If there is no such home folder.
+        FileNotFoundError: If the path is relative and the current directory has been deleted.
+    """
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError(f"there is no home folder '{Path(path).parts[0]}', which '{path}' begins with") from error
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"'{path}' starts from the current directory, which has been deleted; change to one that exists, or write "
+            "the whole path"
+        ) from error
 
 
 def require_writable(directory: Path) -> None:

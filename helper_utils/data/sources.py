@@ -1,15 +1,32 @@
 """What every source of images hands over before it is normalised."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
 
+class Images(Protocol):
+    """Labelled images that are in memory (`Pictures`) or still in files (`image_files.ImageFiles`)."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Shape (N,), int64, numbers of classes."""
+        ...
+
+    def take(self, indices: np.ndarray) -> Self:
+        """Return a copy with these images only."""
+        ...
+
+    def read(self, image_size: int | None) -> np.ndarray:
+        """Return the images, shape (N, H, W, C), uint8, in this size where the source has a choice."""
+        ...
+
+
 class Pictures(NamedTuple):
-    """Images and labels as they come from a source.
+    """Images in memory.
 
     Attributes:
-        images: Shape (N, H, W, C), uint8; C is 1 or 3. Or shape (N,), paths of image files that are still to be read.
+        images: Shape (N, H, W, C), uint8; C is 1 or 3.
         labels: Shape (N,), int64, numbers of classes.
     """
 
@@ -20,20 +37,24 @@ class Pictures(NamedTuple):
         """Return a copy with these images only."""
         return Pictures(self.images[indices], self.labels[indices])
 
+    def read(self, image_size: int | None) -> np.ndarray:  # noqa: ARG002 - they have the size that they have
+        """Return the images in their own size."""
+        return self.images
+
 
 class Source(NamedTuple):
     """A data set as it comes from its source; `val` and `test` where the source has them as separate parts."""
 
     class_names: tuple[str, ...]
-    train: Pictures
-    val: Pictures | None = None
-    test: Pictures | None = None
+    train: Images
+    val: Images | None = None
+    test: Images | None = None
 
 
 class SplitSource(NamedTuple):
     """A data set with all its parts."""
 
     class_names: tuple[str, ...]
-    train: Pictures
-    val: Pictures
-    test: Pictures
+    train: Images
+    val: Images
+    test: Images

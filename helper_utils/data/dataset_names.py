@@ -1,0 +1,52 @@
+"""The names of the data sets, and a check of a name that reads no image and imports no torch."""
+
+import difflib
+from pathlib import Path
+
+from .directory import data_directory
+from .folders import find_images
+
+FOLDER = "folder:"
+DATASET_NAMES = ("digits", "shapes", "mnist", "fashion_mnist", "cifar10", f"{FOLDER}PATH")
+
+
+def check_dataset(name: str) -> None:
+    """Check in milliseconds what `load_dataset(name)` would find wrong at once.
+
+    That is an unknown name, a folder that does not exist or cannot be read, one with too few classes or images, or one
+    with unclear parts. No image is opened and no network is used: a data set that is still to be downloaded passes.
+
+    Args:
+        name: A name for `load_dataset`.
+
+    Raises:
+        ValueError: As `load_dataset` raises it.
+        OSError: As `load_dataset` raises it.
+    """
+    if name.startswith(FOLDER):
+        find_images(name.removeprefix(FOLDER))
+    elif name in DATASET_NAMES:
+        data_directory()
+    else:
+        raise unknown_dataset(name)
+
+
+def unknown_dataset(name: str) -> ValueError:
+    """The error for a name that no data set has, with the nearest one that is known."""
+    nearest = difflib.get_close_matches(name.lower(), DATASET_NAMES, n=1)
+    if _is_path(name):
+        hint = f" Did you mean '{FOLDER}{name}'?"
+    elif name.lower().startswith(FOLDER):
+        hint = f" Did you mean '{FOLDER}{name[len(FOLDER) :]}'?"
+    else:
+        hint = f" Did you mean '{nearest[0]}'?" if nearest else ""
+    return ValueError(f"unknown data set '{name}'; known are {', '.join(DATASET_NAMES)}.{hint}")
+
+
+def _is_path(name: str) -> bool:
+    if name.startswith((".", "~")) or "/" in name or "\\" in name:
+        return not name.lower().startswith(FOLDER)
+    try:
+        return bool(name) and Path(name).is_dir()
+    except OSError:
+        return False
