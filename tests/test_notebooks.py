@@ -7,6 +7,9 @@ import nbformat
 import pytest
 from papermill.inspection import inspect_notebook
 
+from helper_utils.course.lessons import exercise_names, read_lesson
+from helper_utils.teaching.registry import exercises_of
+
 ROOT = Path(__file__).parent.parent
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -35,6 +38,8 @@ def test_a_lesson_opens_with_title_promise_times_and_objectives(path, notebook):
     assert re.search(r"^\*\*Time:\*\* .*quick.*full.*\*\*Builds on:\*\*", introduction, re.MULTILINE)
     objectives = re.findall(r"^- ", introduction.partition("## Objectives")[2], re.MULTILINE)
     assert 3 <= len(objectives) <= 5
+    assert read_lesson(path).quick_time
+    assert read_lesson(path).full_time
 
 
 def test_every_parameter_is_typed_and_explained(path, notebook):
@@ -91,7 +96,8 @@ def test_the_file_is_small_and_tells_nothing_about_its_machine(path, notebook):
     assert notebook.metadata.kernelspec == KERNEL
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
     for cell in notebook.cells:
-        assert set(cell.metadata) <= {"tags"}, cell.metadata
+        assert set(cell.metadata) <= {"tags", "jupyter"}, cell.metadata
+        assert cell.metadata.get("jupyter", {"source_hidden": True}) == {"source_hidden": True}  # a folded cell
 
 
 def test_it_ends_with_what_to_take_away_and_read(path, notebook):  # noqa: ARG001
@@ -99,3 +105,49 @@ def test_it_ends_with_what_to_take_away_and_read(path, notebook):  # noqa: ARG00
     assert re.search(r"^## .*mistake", text, re.MULTILINE | re.IGNORECASE)
     ending = text.partition("What to take away")[2]
     assert re.search(r"\b(19|20)\d\d\b", ending)  # papers with their year
+
+
+def lesson_texts(path: Path) -> dict[str, str]:
+    """All that is written for a lesson, by the name of the place where it stands."""
+    topic = path.stem[3:]
+    folder = ROOT / "helper_utils" / topic
+    files = [path, *folder.glob("*.py"), *folder.glob("*.json"), *(ROOT / "tests").glob(f"test_{topic}.py")]
+    texts = {file.relative_to(ROOT).as_posix(): file.read_text() for file in files}
+    entries = {
+        "README.md": rf".*\(notebooks/{path.name}\).*",
+        "notebooks/profiles/full.yaml": rf"^{path.stem}:.*(?:\n .*)*",
+    }
+    for name, entry in entries.items():
+        found = re.search(entry, (ROOT / name).read_text(), re.MULTILINE)
+        texts[name] = found[0] if found else ""
+    return texts
+
+
+def test_nothing_of_the_scaffold_is_left(path):
+    left = [
+        f"{path.stem}: {part} is still the scaffold's ({name})"
+        for name, text in lesson_texts(path).items()
+        for part in re.findall(r"TODO \(([^)]+)\)", text)
+    ]
+    assert not left, "\n".join(left)
+
+
+def test_the_lists_of_lessons_have_this_one(path):
+    texts = lesson_texts(path)
+    assert texts["README.md"], f"{path.stem}: the table of lessons in README.md has no row of it"
+    assert texts["notebooks/profiles/full.yaml"], f"{path.stem}: notebooks/profiles/full.yaml has no entry of it"
+
+
+def test_exercises_and_quiz_exist_and_are_shown(path, notebook):
+    topic = path.stem[3:]
+    exercises = {exercise.name for exercise in exercises_of(topic)}
+    shown = set(exercise_names(read_lesson(path)))
+    problems = [f"{name} is not in the notebook" for name in sorted(exercises - shown)]
+    problems += [f"{name} is in the notebook and not in exercises.py" for name in sorted(shown - exercises)]
+    if len(exercises) < 2:
+        problems.append(f"two exercises are asked for, there is {len(exercises)}")
+    if not (ROOT / "helper_utils" / topic / "quiz.json").exists():
+        problems.append(f"helper_utils/{topic}/quiz.json is missing")
+    if not any(f'show_quiz("{topic}")' in cell.source for cell in code_cells(notebook)):
+        problems.append(f'show_quiz("{topic}") is not in the notebook')
+    assert not problems, f"{path.stem}: {'; '.join(problems)}"

@@ -1,4 +1,4 @@
-"""The command `course`: list, params, doctor, run, sweep, refresh, grade and release."""
+"""The command `course`: list, params, doctor, run, sweep, refresh, grade, release and new."""
 
 import re
 import shutil
@@ -282,6 +282,23 @@ def release(folder: str, names: tuple[str, ...], notebooks: str | None) -> None:
     from helper_utils.course.commands.release import release_lessons
 
     release_lessons(folder, select_lessons(find_lessons(notebooks_directory(notebooks)), names))
+
+
+@course.command()
+@click.argument("number")
+@click.argument("topic")
+@click.argument("title")
+def new(number: str, topic: str, title: str) -> None:
+    r"""Add a lesson: notebook, package, tests, exercises, quiz and the entries that list it.
+
+    \b
+    course new 22 weight_decay "Weight decay"
+
+    The new lesson runs. What you are to replace is marked TODO in it, and fails the tests until you have.
+    """
+    from helper_utils.course.commands.new import add_lesson
+
+    add_lesson(number, topic, title)
 
 
 def _entry(lesson: Lesson) -> str:

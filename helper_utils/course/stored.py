@@ -24,8 +24,7 @@ def normalised(path: Path) -> str:
     notebook.metadata = {"kernelspec": KERNELSPEC, "language_info": LANGUAGE_INFO}
     count = 0
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags")  # papermill gives every cell a list, most of them empty
-        cell.metadata = {"tags": tags} if tags else {}
+        cell.metadata = kept_metadata(cell)
         if cell.cell_type == "code" and cell.source.strip():
             count += 1
             cell.execution_count = count
@@ -33,3 +32,13 @@ def normalised(path: Path) -> str:
                 if output.output_type == "execute_result":
                     output.execution_count = count
     return nbformat.writes(notebook) + "\n"
+
+
+def kept_metadata(cell: Any) -> dict[str, Any]:
+    """Return what is stored of a cell's metadata: its tags, and whether JupyterLab shows its code folded."""
+    kept: dict[str, Any] = {}
+    if tags := cell.metadata.get("tags"):  # papermill gives every cell a list, most of them empty
+        kept["tags"] = tags
+    if cell.metadata.get("jupyter", {}).get("source_hidden"):
+        kept["jupyter"] = {"source_hidden": True}
+    return kept

@@ -10,7 +10,7 @@ from helper_utils.course.errors import CourseError
 from helper_utils.course.files import shown, write_text
 from helper_utils.course.grading.submissions import DECORATOR, UnreadableError, read_answers
 from helper_utils.course.lessons import Lesson
-from helper_utils.course.stored import KERNELSPEC, LANGUAGE_INFO
+from helper_utils.course.stored import KERNELSPEC, LANGUAGE_INFO, kept_metadata
 
 
 def release_lessons(folder: str, lessons: Sequence[Lesson]) -> None:
@@ -55,8 +55,7 @@ def clean(lesson: Lesson) -> tuple[str, list[str]]:
     notebook.metadata = {"kernelspec": KERNELSPEC, "language_info": LANGUAGE_INFO}
     reset = []
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags")
-        cell.metadata = {"tags": tags} if tags else {}
+        cell.metadata = kept_metadata(cell)
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
             names = [name for name in DECORATOR.findall(cell.source) if name in attempted]
