@@ -310,6 +310,12 @@ def test_the_check_opens_no_image(tmp_path: Path) -> None:
         load_dataset(f"folder:{tmp_path}")
 
 
+def test_a_small_collection_takes_the_lessons_subset_size(tmp_path: Path) -> None:
+    write_images(tmp_path, n=70)
+    assert sizes(f"folder:{tmp_path}", subset_size=1000) == sizes(f"folder:{tmp_path}") == [134, 34, 42]
+    assert sizes(f"folder:{tmp_path}", subset_size=30) == [30, 34, 42]
+
+
 def test_only_the_images_of_a_subset_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for part, n in (("train", 50), ("val", 3), ("test", 3)):
         write_images(tmp_path / part, n=n)

@@ -102,9 +102,10 @@ def load_dataset(
 
     Args:
         name: `digits`, `shapes`, `mnist`, `fashion_mnist`, `cifar10`, or `folder:PATH` for your own images.
-        subset_size: The number of training images; all by default. The validation part is cut to a quarter of that,
-            though never below 1,000 images (or all, where there are fewer). The test part stays whole, so that
-            results for different sizes are measured on the same images.
+        subset_size: The number of training images, at most: a data set that has fewer gives all of them (`shapes` draws
+            any number). All by default. The validation part is cut to a quarter of it, though never below 1,000
+            images (or all, where there are fewer). The test part stays whole, so that results for different sizes are
+            measured on the same images.
         imbalanced: Whether the classes are unequally frequent, in all three parts alike. The first class is the most
             frequent and the frequencies fall geometrically to the last class, as in Cui et al. (2019,
             https://arxiv.org/abs/1901.05555).
@@ -117,7 +118,8 @@ def load_dataset(
         device: Where the tensors are put.
 
     Returns:
-        The data set, normalised with the mean and standard deviation of each channel of the training part.
+        The data set, normalised with the mean and standard deviation of each channel of the training part. Its `repr`
+        says how many images each part has.
 
     Raises:
         ValueError: If the name is unknown, an argument is out of range, or a folder cannot be used as a data set.
@@ -210,13 +212,10 @@ def _split_off(images: Images, seed: int) -> tuple[Images, Images]:
 
 
 def _cut(source: SplitSource, subset_size: int | None, ratio: float | None, seed: int) -> SplitSource:
-    """Keep as many images of each class as `subset_size` and the imbalance `ratio` ask for."""
+    """Keep at most `subset_size` training images, in the shares of the classes or of the imbalance `ratio`."""
     if subset_size is None and ratio is None:
         return source
     n_classes = len(source.class_names)
-    most = sum(_available(source.train.labels, n_classes, ratio))
-    if subset_size is not None and subset_size > most:
-        raise ValueError(f"subset_size is {subset_size}, but there are only {most} training images; ask for fewer")
     val_size = None if subset_size is None else max(MIN_VAL_SIZE, subset_size // 4)
     parts = ((source.train, subset_size), (source.val, val_size), (source.test, None))
     # Each part has its own random numbers: which test images are kept does not depend on subset_size.

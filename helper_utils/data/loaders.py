@@ -120,7 +120,7 @@ def get_dataset_dataloaders(
 
     Args:
         batch_size: The number of images in a batch.
-        subset_size: The number of training images; all by default.
+        subset_size: The number of training images, at most; all by default.
         imbalanced: Whether the classes are unequally frequent, with `imbalance_ratio` between the extremes.
         dataset: A name that `load_dataset` knows.
         seed: Decides which images are in which part, and the order of the training batches.
