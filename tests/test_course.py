@@ -1,6 +1,7 @@
 """`course list`, `course params` and everything that is checked before a notebook runs."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,12 +12,13 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helper_utils.base.seeds import set_seed, spawn_seeds
 from helper_utils.course import lessons as lessons_module
 from helper_utils.course.cli import course
 from helper_utils.course.commands.run import set_parameters
 from helper_utils.course.errors import CourseError
-from helper_utils.course.lessons import find_lessons, notebooks_directory, read_lesson, select_lessons
-from helper_utils.course.parameters import Parameter, assign_options, check_profile, read_parameters
+from helper_utils.course.lessons import find_lessons, notebooks_directory, read_lesson
+from helper_utils.course.parameters import MAX_SEED, Parameter, assign_options, check_profile, read_parameters
 
 INTRODUCTION = """# 01 · How good is it?
 
@@ -129,13 +131,19 @@ def test_list_starts_without_torch_papermill_and_pandas(notebooks):
 
 @pytest.mark.parametrize("name", ["1", "01", "metrics", "01_metrics", "01_metrics.ipynb", "notebooks/01_metrics.ipynb"])
 def test_a_lesson_has_many_names(notebooks, name):
-    assert [lesson.name for lesson in select_lessons(find_lessons(notebooks), [name])] == ["01_metrics"]
+    assert [lesson.name for lesson in find_lessons(notebooks, [name])] == ["01_metrics"]
 
 
 def test_lessons_are_selected_once_and_in_reading_order(notebooks):
-    lessons = find_lessons(notebooks)
-    assert [lesson.number for lesson in select_lessons(lessons, ["14", "metrics", "1"])] == [1, 14]
-    assert select_lessons(lessons, []) == lessons
+    assert [lesson.number for lesson in find_lessons(notebooks, ["14", "metrics", "1"])] == [1, 14]
+    assert [lesson.number for lesson in find_lessons(notebooks)] == [1, 14]
+
+
+def test_only_the_selected_lessons_are_opened(notebooks, monkeypatch):
+    opened = []
+    monkeypatch.setattr(lessons_module, "read_lesson", lambda path: opened.append(path.stem))
+    find_lessons(notebooks, ["14"])
+    assert opened == ["14_optuna_tuning"]
 
 
 @pytest.mark.parametrize(("name", "hint"), [("metrcs", "did you mean 'metrics'?"), ("3", "known are: 01, 14")])
@@ -187,7 +195,7 @@ def test_a_file_that_is_no_notebook_is_listed_with_the_reason(notebooks, content
 def test_params_shows_type_default_and_help(notebooks):
     output = call("params", "metrics", notebooks=notebooks).output
     assert "lr: float = 1e-3\n    step size\n" in output
-    assert "seed: int | None = None\n" in output
+    assert "seed: int | None = None\n    from 0 to 4294966\n" in output
     assert "plain: int = 2\n    no annotation\n" in output
 
 
@@ -230,6 +238,8 @@ def test_a_default_over_several_lines_keeps_the_comment_behind_it():
         ("names", "[a, b]", ["a", "b"]),
         ("names", "3,4", ["3", "4"]),
         ("names", "'a,b'", ["a,b"]),
+        ("names", "it's,b", ["it's", "b"]),
+        ("names", "pic (1),b", ["pic (1)", "b"]),
         ("many", "[1, x]", [1, "x"]),
         ("size", "3,4", (3, 4)),
         ("size", "(3, 4)", (3, 4)),
@@ -258,7 +268,7 @@ def test_texts_become_values_of_the_annotated_type(parameters, name, text, value
         ("widths", "", r"write an empty one as \[\]"),
         ("size", "3,4,5", "2 values"),
         ("seed", "x", "a whole number, such as 3 or none"),
-        ("average", "makro", "did you mean 'macro'"),
+        ("average", "makro", r"'makro' is not one of macro, micro \("),
         ("plain", "x", "a whole number"),
     ],
 )
@@ -305,8 +315,8 @@ def test_options_go_to_the_lessons_that_have_them():
     ("arguments", "message"),
     [
         (["-p", "lrr", "1"], "unknown parameter 'lrr': did you mean 'lr'?"),
-        (["-p", "lr", "fast"], "parameter 'lr': 'fast' is not a number"),
-        (["--profile", "full"], "the profile sets an unknown parameter 'epochs' of 14_optuna_tuning"),
+        (["-p", "lr", "fast"], "parameter 'lr' of 01_metrics: 'fast' is not a number"),
+        (["--profile", "full"], "full.yaml: unknown parameter 'epochs' of 14_optuna_tuning"),
     ],
 )
 def test_nothing_runs_when_a_parameter_is_wrong(notebooks, tmp_path, monkeypatch, arguments, message):
@@ -364,3 +374,204 @@ def test_results_are_never_overwritten(notebooks, tmp_path):
         assert result.exit_code == 1
         assert result.output.startswith("Error:")
     assert [path.name for path in (tmp_path / "old").iterdir()] == ["file"]
+
+
+# Limits
+
+
+LIMITED = {
+    "at least 3": ([3, 4], [2], "below the smallest value, 3"),
+    "training images, 64 or more": ([64], [63], "below the smallest value, 64"),
+    "hidden layers, from 8 to 40": ([8, 40], [7, 41], "value, "),
+    "at most 1,000 of them": ([1000, -5], [1001], "above the largest value, 1,000"),
+    "a share above 0 and below 1": ([0.5], [0, 0.0, 1], "not "),
+    "from 1e-5 to 0.1": ([1e-5, 0.1], [0, 0.11], "value, "),
+    "one of macro, micro or none; see section 3": (["macro", "none"], ["mean"], "not one of macro, micro, none"),
+    "at least 8: three poolings need them": ([[8, 9]], [[9, 7]], "7 is below"),
+    "how many times more, from small to large": ([0, -1, "x"], [], ""),
+}
+
+
+@pytest.mark.parametrize("comment", LIMITED)
+def test_a_limit_in_a_comment_is_checked(comment):
+    allowed, refused, words = LIMITED[comment]
+    parameter = Parameter("x", "Any", "", comment, "01_metrics")
+    for value in allowed:
+        assert parameter.convert(value) == value
+    for value in refused:
+        with pytest.raises(CourseError, match=words):
+            parameter.convert(value)
+
+
+def test_a_broken_limit_names_parameter_lesson_value_and_limit(notebooks):
+    write_lesson(notebooks / "04_normalization.ipynb", parameters="n_seeds: int = 6  # runs, at least 3")
+    for arguments in (["run", "4", "-p", "n_seeds", "1"], ["sweep", "4", "-p", "n_seeds", "3,1"]):
+        result = call(*arguments, notebooks=notebooks)
+        assert result.exit_code == 1
+        assert result.output == "Error: parameter 'n_seeds' of 04_normalization: 1 is below the smallest value, 3\n"
+
+
+@pytest.mark.parametrize(("seed", "limit"), [("-1", "smallest value, 0"), ("5000000", "largest value, 4294966")])
+def test_a_seed_that_spawn_seeds_cannot_take_is_refused_with_the_given_number(parameters, seed, limit):
+    with pytest.raises(CourseError, match=rf"'seed' of 01_metrics: {seed} is \w+ the {limit}"):
+        parameters["seed"].convert(seed)
+
+
+def test_the_largest_seed_is_the_last_one_whose_thousand_runs_can_be_seeded():
+    set_seed(spawn_seeds(MAX_SEED, 1000)[-1])
+    with pytest.raises(ValueError, match="seed must be"):
+        set_seed(spawn_seeds(MAX_SEED + 1, 1000)[-1])
+
+
+@pytest.mark.parametrize("lesson", find_lessons(notebooks_directory()), ids=lambda lesson: lesson.name)
+def test_the_defaults_of_the_course_keep_the_limits_of_their_comments(lesson):
+    for parameter in lesson.parameters.values():
+        parameter.convert(parameter.default_value)
+    with pytest.raises(CourseError, match="below the smallest value, 0"):
+        lesson.parameters["seed"].convert("-1")
+
+
+# Whatever goes wrong: one line, status 1, nothing left behind
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["list", "--notebooks", "~nosuchuser/x"],
+        ["run", "1", "--output", "~nosuchuser"],
+        ["sweep", "1", "-p", "seed", "1", "--output", "~nosuchuser"],
+        ["grade", "~nosuchuser"],
+        ["release", "~nosuchuser"],
+    ],
+)
+def test_the_home_folder_of_nobody(notebooks, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(course, arguments, env={"HELPER_UTILS_NOTEBOOKS": str(notebooks)})
+    assert (result.exit_code, result.output.count("\n")) == (1, 1)
+    assert "no home folder is known" in result.output
+    assert list(tmp_path.iterdir()) == [notebooks]
+
+
+@pytest.mark.parametrize("number", ["１", "1" * 5000, "²", "٣"])  # noqa: RUF001 - digits of other scripts
+def test_only_our_digits_make_the_number_of_a_lesson(notebooks, tmp_path, monkeypatch, number):
+    monkeypatch.chdir(tmp_path)
+    result = call("run", number, notebooks=notebooks)
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: unknown lesson ")
+    assert len(result.output) < 200
+    assert list(tmp_path.iterdir()) == [notebooks]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run", "1", "-p", "dataset", "\udcff"], ["grade", "\udcff"], ["list", "\udcff"]]
+)
+def test_arguments_that_are_not_utf_8_are_refused_at_once(notebooks, arguments):
+    result = call(*arguments, notebooks=notebooks)
+    assert result.exit_code == 1
+    assert result.output == "Error: a name or a text is not valid UTF-8: '\\udcff'\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[" * 100_000 + "]" * 100_000, "is not a notebook"),
+        ('{"cells": ' + "[" * 100_000 + "]" * 100_000 + "}", "is not a notebook"),
+        ('{"nbformat": 3, "metadata": {}, "worksheets": [{"cells": []}]}', "save it again with Jupyter"),
+    ],
+    ids=["deep", "deep cells", "format 3"],
+)
+@pytest.mark.parametrize("command", ["params", "sweep", "release"])
+def test_files_that_no_command_can_use(notebooks, tmp_path, monkeypatch, content, message, command):
+    monkeypatch.chdir(tmp_path)
+    (notebooks / "02_validation.ipynb").write_text(content)
+    assert message in call("list", notebooks=notebooks).output
+    assert call("progress", notebooks=notebooks).exit_code == 0
+    arguments = {"params": ["2"], "sweep": ["2", "-p", "seed", "1"], "release": ["class", "2"]}[command]
+    result = call(command, *arguments, notebooks=notebooks)
+    assert (result.exit_code, result.output.count("\n")) == (1, 1)
+    assert message in result.output
+    assert list(tmp_path.iterdir()) == [notebooks]
+
+
+def test_tags_that_are_null(notebooks, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = write_lesson(notebooks / "01_metrics.ipynb")
+    path.write_text(path.read_text(encoding="utf-8").replace('"metadata": {}', '"metadata": {"tags": null}', 1))
+    for command in (["params", "1"], ["run"], ["sweep", "1", "-p", "seed", "1"]):
+        result = call(*command, notebooks=notebooks)
+        assert result.exit_code == 1
+        assert result.output == "Error: 01_metrics.ipynb: the tags of cell 1 are None, not a list: remove them\n"
+    for command in (["list"], ["progress"], ["release", "class"]):
+        assert call(*command, notebooks=notebooks).exit_code == 0
+
+
+def test_seconds_that_are_no_number_are_refused(notebooks):
+    result = call("run", "1", "--timeout", "nan", notebooks=notebooks)
+    assert result.exit_code == 1
+    assert result.output == "Error: --timeout nan: expected a number of seconds, or inf for no limit\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (OSError(28, "No space left on device", "x.json"), 1, "Error: No space left on device: x.json\n"),
+        (FileNotFoundError(2, "No such file or directory"), 1, "Error: the current directory does not exist any more"),
+        (
+            UnicodeEncodeError("utf-8", "a\udcff", 1, 2, "no"),
+            1,
+            "Error: a name or a text is not valid UTF-8: 'a\\udcff'",
+        ),
+        (KeyboardInterrupt(), 130, "Stopped.\n"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_goes_wrong_outside_a_command_is_one_line(notebooks, monkeypatch, error, status, line):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("helper_utils.course.commands.progress.show_progress", fail)
+    result = call("progress", notebooks=notebooks)
+    assert result.exit_code == status
+    assert result.output.startswith(line)
+    assert result.output.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("output", [">&-", ">/dev/full"])
+@pytest.mark.parametrize("command", ["list", "params 1", "run 1", "sweep 1 -p seed 1", "progress", "--help"])
+def test_an_output_that_cannot_be_written(notebooks, tmp_path, output, command):
+    result = in_shell(f"{command} {output}", notebooks, tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: the standard output cannot be written: ")
+    assert result.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [notebooks]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a folder that is in use")
+@pytest.mark.parametrize("command", ["run 1", "sweep 1 -p seed 1", "release class"])
+def test_a_current_directory_that_is_deleted(notebooks, tmp_path, command):
+    (tmp_path / "gone").mkdir()
+    result = in_shell(command, notebooks, tmp_path / "gone", before='rmdir "$PWD"')
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.endswith("the current directory does not exist any more; change to another one\n")
+    assert result.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [notebooks]
+
+
+def in_shell(command: str, notebooks: Path, folder: Path, before: str = "true") -> subprocess.CompletedProcess[str]:
+    code = "import sys; from helper_utils.course.cli import main; main()"
+    environment = os.environ | {
+        "HELPER_UTILS_NOTEBOOKS": str(notebooks),
+        "HELPER_UTILS_PROGRESS": str(notebooks / "progress"),
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }
+    return subprocess.run(
+        ["/bin/sh", "-c", f"{before}; exec \"{sys.executable}\" -c '{code}' {command}"],
+        cwd=folder,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )

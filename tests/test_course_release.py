@@ -1,5 +1,6 @@
 """`course release`: no outputs, no answers, the same files every time; and nothing in them is attempted."""
 
+import errno
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from click.testing import CliRunner
+from ipykernel.ipkernel import IPythonKernel
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from helper_utils.course.cli import course
@@ -58,7 +60,7 @@ def test_outputs_and_answers_are_gone_and_the_rest_stays(tmp_path, lessons):
     notebook = nbformat.read(tmp_path / "for class" / "01_metrics.ipynb", as_version=4)
     nbformat.validate(notebook)
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
-    assert notebook.metadata.language_info == {"name": "python"}
+    assert notebook.metadata.language_info == IPythonKernel.language_info  # else JupyterLab opens it as unsaved
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
     assert [cell.metadata for cell in notebook.cells] == [{}, {"tags": ["parameters"]}, {}, {}, {}, {}, {}]
@@ -75,6 +77,51 @@ def test_the_same_files_every_time(tmp_path, lessons):
     texts = [(tmp_path / name / "01_metrics.ipynb").read_bytes() for name in ("one", "two", "three")]
     assert texts[0] == texts[1] == texts[2]
     assert (lessons / "01_metrics.ipynb").read_bytes() == stored
+
+
+@pytest.mark.parametrize("ids", [[None, None], ["a", None], ["a", "a"]])
+def test_cells_without_ids_of_their_own_get_the_same_ids_every_time(tmp_path, ids):
+    cells = [{"cell_type": "markdown", "metadata": {"tags": None}, "source": ["# 1\n", "two"]} for _ in ids]
+    cells = [cell | ({"id": name} if name else {}) for cell, name in zip(cells, ids, strict=True)]
+    (tmp_path / "lessons").mkdir()
+    text = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 2})
+    (tmp_path / "lessons" / "01_old.ipynb").write_text(text)
+    for name in ("one", "two"):
+        assert release(tmp_path / name, tmp_path / "lessons")[0] == 0
+    released = nbformat.read(tmp_path / "one" / "01_old.ipynb", as_version=4)
+    nbformat.validate(released)
+    assert [cell.id for cell in released.cells] == ["cell-0", "cell-1"]
+    assert [cell.source for cell in released.cells] == ["# 1\ntwo"] * 2
+    assert (tmp_path / "one" / "01_old.ipynb").read_bytes() == (tmp_path / "two" / "01_old.ipynb").read_bytes()
+
+
+def test_folded_cells_and_attached_pictures_stay(tmp_path):
+    picture = {"a.png": {"image/png": "aGVsbG8="}}
+    cells = [
+        new_markdown_cell("![a](attachment:a.png)", attachments=picture),
+        new_code_cell("1", metadata={"jupyter": {"source_hidden": True, "outputs_hidden": True}}),
+    ]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "01_folded.ipynb")
+    assert release(tmp_path / "class", tmp_path)[0] == 0
+    text, code = nbformat.read(tmp_path / "class" / "01_folded.ipynb", as_version=4).cells
+    assert text.attachments == picture
+    assert code.metadata == {"jupyter": {"source_hidden": True}}
+
+
+def test_nothing_stays_when_the_disk_is_full_half_way(tmp_path, lessons, monkeypatch):
+    def write(path, text):
+        path.write_text(text[:10], encoding="utf-8")
+        if path.name.startswith("02"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("helper_utils.course.commands.release.write_text", write)
+    (tmp_path / "empty").mkdir()
+    for folder in ("class", "empty"):
+        status, text = release(tmp_path / folder, lessons)
+        assert status == 1
+        assert text == f"Error: cannot write into {tmp_path / folder}: No space left on device\n"
+    assert list((tmp_path / "empty").iterdir()) == []
+    assert {path.name for path in tmp_path.iterdir()} == {"empty", lessons.name}
 
 
 def test_only_the_named_lessons_are_released(tmp_path, lessons):

@@ -1,25 +1,51 @@
 """The command `course`: list, params, doctor, run, sweep, refresh, grade, release and new."""
 
+import math
+import os
 import re
 import shutil
+import signal
 import sys
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from helper_utils.course.errors import CourseError
-from helper_utils.course.lessons import Lesson, find_lessons, notebooks_directory, select_lessons
+from helper_utils.course.errors import CourseError, explained
+from helper_utils.course.lessons import Lesson, find_lessons, notebooks_directory
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 LESSONS_AT_ONCE = "Lessons at the same time, with the cores divided among them; by default one a core, at most 4."
+MAX_SECONDS = 1e9  # thirty years; timers overflow at infinity
+
+
+def folder_name(text: str) -> str:
+    """Return the name of a folder with the home folder in the place of `~` or `~user`."""
+    try:
+        return str(Path(text).expanduser())
+    except RuntimeError:
+        raise CourseError(f"{text}: no home folder is known; write ./{text} for a folder of this name") from None
 
 
 def timeout_option(text: str, default: float = 600) -> Callable[[Command], Command]:
-    """Make the option --timeout with its help text."""
-    seconds = click.FloatRange(min=0, min_open=True)
-    return click.option("--timeout", metavar="S", type=seconds, default=default, show_default=True, help=text)
+    """Make the option --timeout with its help text; `inf` is no limit."""
+
+    def finite(_ctx: click.Context, _option: click.Parameter, seconds: float) -> float:
+        if math.isnan(seconds):
+            raise CourseError("--timeout nan: expected a number of seconds, or inf for no limit")
+        return min(seconds, MAX_SECONDS)
+
+    return click.option(
+        "--timeout",
+        metavar="S",
+        type=click.FloatRange(min=0, min_open=True),
+        default=default,
+        show_default=True,
+        callback=finite,
+        help=text,
+    )
 
 
 def jobs_option(text: str) -> Callable[[Command], Command]:
@@ -27,9 +53,15 @@ def jobs_option(text: str) -> Callable[[Command], Command]:
     return click.option("--jobs", metavar="N", type=click.IntRange(min=1), help=text)
 
 
+def output_option(text: str) -> Callable[[Command], Command]:
+    """Make the option --output with its help text."""
+    return click.option("--output", metavar="DIR", type=folder_name, help=text)
+
+
 notebooks_option = click.option(
     "--notebooks",
     metavar="DIR",
+    type=folder_name,
     envvar="HELPER_UTILS_NOTEBOOKS",
     help="Folder with the notebooks NN_topic.ipynb; by default the one of the course.",
 )
@@ -41,10 +73,39 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        os.write(1, b"")  # before anything runs: an output that is closed or full
+    except OSError as error:
+        sys.exit(f"Error: the standard output cannot be written: {error.strerror}")
     course.main(prog_name="course")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class OneLineErrors(click.Group):
+    """A group of commands in which whatever goes wrong outside them ends with one line instead of a traceback."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse arguments that could be neither shown nor stored."""
+        for argument in args:
+            try:
+                argument.encode()
+            except UnicodeEncodeError as error:
+                raise CourseError(explained(error)) from None
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # as in `course list | head`: click ends without a word
+            raise
+        except (OSError, UnicodeError) as error:
+            raise CourseError(explained(error)) from None
+        except KeyboardInterrupt:
+            click.echo("Stopped.", err=True)
+            ctx.exit(128 + signal.SIGINT)
+
+
+@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
 def course() -> None:
     """Run the lessons of the course without opening them, and collect what they show.
 
@@ -65,7 +126,7 @@ def list_(notebooks: str | None) -> None:
 @notebooks_option
 def params(name: str, notebooks: str | None) -> None:
     """Show the parameters of a lesson: type, default and meaning."""
-    for lesson in select_lessons(find_lessons(notebooks_directory(notebooks)), [name]):
+    for lesson in find_lessons(notebooks_directory(notebooks), [name]):
         if lesson.error:
             raise CourseError(lesson.error)
         if not lesson.parameters:
@@ -103,7 +164,7 @@ def doctor(notebooks: str | None) -> None:
     help="quick: the defaults. full: the parameter sets in profiles/full.yaml beside the notebooks.",
 )
 @jobs_option(LESSONS_AT_ONCE)
-@click.option("--output", metavar="DIR", help="A new or empty folder for the results; by default runs/DATE-TIME.")
+@output_option("A new or empty folder for the results; by default runs/DATE-TIME.")
 @timeout_option("Seconds after which a lesson is stopped.")
 @click.option(
     "--strict", is_flag=True, help="A false claim fails a lesson also when its parameters are not the defaults."
@@ -123,7 +184,7 @@ def run(
     from helper_utils.course.commands.run import run_lessons, set_parameters
 
     directory = notebooks_directory(notebooks)
-    lessons = select_lessons(find_lessons(directory), names)
+    lessons = find_lessons(directory, names)
     values = set_parameters(lessons, directory, options, profile)
     for line in _partly_used(options, lessons):
         click.echo(line)
@@ -146,7 +207,7 @@ def run(
     "Runs at the same time, with the cores divided among them; by default one a core, at most 4. On a cluster by "
     "default as many as it has cores.",
 )
-@click.option("--output", metavar="DIR", help="A new or empty folder for the results; by default runs/sweep-DATE-TIME.")
+@output_option("A new or empty folder for the results; by default runs/sweep-DATE-TIME.")
 @click.option("--resume", is_flag=True, help="Go on with the sweep in --output: run what is missing or failed.")
 @timeout_option("Seconds after which a run is stopped.")
 @click.option("--strict", is_flag=True, help="A false claim fails a run; otherwise false claims are only counted.")
@@ -181,7 +242,7 @@ def sweep(
 
     if (backend == "dask") != (address is not None):
         raise CourseError("--backend dask and --address HOST:PORT belong together: give both or none")
-    (lesson,) = select_lessons(find_lessons(notebooks_directory(notebooks)), [name])
+    (lesson,) = find_lessons(notebooks_directory(notebooks), [name])
     plan = make_sweep(lesson, options, strict=strict)
     sys.exit(run_sweep(plan, output=output, resume=resume, n_at_once=jobs, timeout=timeout, address=address))
 
@@ -207,7 +268,7 @@ def refresh(names: tuple[str, ...], jobs: int | None, timeout: float, notebooks:
     """
     from helper_utils.course.commands.refresh import refresh_lessons
 
-    lessons = select_lessons(find_lessons(notebooks_directory(notebooks)), names)
+    lessons = find_lessons(notebooks_directory(notebooks), names)
     sys.exit(refresh_lessons(lessons, n_at_once=jobs, timeout=timeout))
 
 
@@ -227,7 +288,7 @@ def claims(names: tuple[str, ...], seeds: str, jobs: int | None, timeout: float,
     from helper_utils.course.commands.claims import check_claims
 
     directory = notebooks_directory(notebooks)
-    lessons = select_lessons(find_lessons(directory), names)
+    lessons = find_lessons(directory, names)
     if not re.fullmatch(r"[0-9]{1,6}(,[0-9]{1,6})*", seeds):
         raise CourseError(f"--seeds {seeds!r}: expected whole numbers separated by commas, such as 1,2,3")
     numbers = list(dict.fromkeys(map(int, seeds.split(","))))
@@ -235,8 +296,8 @@ def claims(names: tuple[str, ...], seeds: str, jobs: int | None, timeout: float,
 
 
 @course.command()
-@click.argument("folder", metavar="FOLDER")
-@click.option("--output", metavar="DIR", help="A new or empty folder for the table; by default runs/DATE-TIME.")
+@click.argument("folder", metavar="FOLDER", type=folder_name)
+@output_option("A new or empty folder for the table; by default runs/DATE-TIME.")
 @timeout_option("Seconds for each answer.", default=30)
 @click.option(
     "--memory",
@@ -271,7 +332,7 @@ def grade(
 
 
 @course.command()
-@click.argument("folder", metavar="FOLDER")
+@click.argument("folder", metavar="FOLDER", type=folder_name)
 @lessons_argument
 @notebooks_option
 def release(folder: str, names: tuple[str, ...], notebooks: str | None) -> None:
@@ -281,7 +342,7 @@ def release(folder: str, names: tuple[str, ...], notebooks: str | None) -> None:
     """
     from helper_utils.course.commands.release import release_lessons
 
-    release_lessons(folder, select_lessons(find_lessons(notebooks_directory(notebooks)), names))
+    release_lessons(folder, find_lessons(notebooks_directory(notebooks), names))
 
 
 @course.command()

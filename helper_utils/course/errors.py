@@ -1,4 +1,4 @@
-"""What the user did wrong, said in one sentence."""
+"""What went wrong, said in one line."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -7,11 +7,31 @@ import click
 
 
 class CourseError(click.ClickException):
-    """A mistake that the user can mend: the command line shows the message, no traceback, and exits with status 1."""
+    """A mistake that the user can fix: the command line shows one line, no traceback, and exits with status 1."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(line.strip() for line in message.splitlines()))
+
+
+def explained(error: OSError | UnicodeError) -> str:
+    """Say in one line what is wrong with a file, a folder or a text."""
+    if isinstance(error, UnicodeError):
+        where = ""
+        if isinstance(error, UnicodeEncodeError):
+            where = f": {error.object[max(0, error.start - 30) : error.end + 30]!r}"
+        return f"a name or a text is not valid UTF-8{where}"
+    if isinstance(error, FileNotFoundError) and error.filename is None:
+        return "the current directory does not exist any more; change to another one"
+    return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun, such as `1 run` or `6 runs`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which known name is closest to `name`, or lists the known ones; the second half of an error message."""
+    """Say which known name is closest to `name`, or list the known ones; the second half of an error message."""
     known = list(known)
     matches = get_close_matches(name.lower(), known, n=1, cutoff=0.5)
     if matches:

@@ -3,7 +3,7 @@
 import datetime
 from pathlib import Path
 
-from helper_utils.course.errors import CourseError
+from helper_utils.course.errors import CourseError, explained
 
 
 def results_folder(output: str | None, started: datetime.datetime) -> Path:
@@ -38,7 +38,7 @@ def results_folder(output: str | None, started: datetime.datetime) -> Path:
             except FileExistsError:
                 number += 1
     except OSError as error:
-        raise CourseError(f"cannot make a folder for the results: {error}") from None
+        raise CourseError(f"cannot make a folder for the results: {explained(error)}") from None
 
 
 def shown(path: Path) -> str:
@@ -49,5 +49,8 @@ def shown(path: Path) -> str:
 def write_text(path: Path, text: str) -> None:
     """Write a file in one step: nobody ever sees half of it."""
     temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text, encoding="utf-8", newline="")
-    temporary.replace(path)
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

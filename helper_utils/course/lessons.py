@@ -14,7 +14,8 @@ from helper_utils.course.errors import CourseError, nearest
 from helper_utils.course.parameters import Parameter, read_parameters
 from helper_utils.teaching.registry import checked_by
 
-FILE_NAME = re.compile(r"(?P<number>\d\d)_(?P<topic>\w+)\.ipynb")
+FILE_NAME = re.compile(r"[0-9][0-9]_\w+\.ipynb")
+MAX_SHOWN = 80  # characters of a wrong name in its error
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -102,10 +103,13 @@ class Lesson:
         """The values that can be set from outside, by name; empty where no cell is tagged `parameters`.
 
         Raises:
-            CourseError: If the cell is not valid Python.
+            CourseError: If the cell is not valid Python, or a cell's tags are not a list.
         """
-        for cell in self.cells:
-            if "parameters" in cell.get("metadata", {}).get("tags", []):
+        for number, cell in enumerate(self.cells, start=1):
+            tags = cell.get("metadata", {}).get("tags", [])
+            if not isinstance(tags, list):  # papermill would stop at it
+                raise CourseError(f"{self.path.name}: the tags of cell {number} are {tags!r}, not a list: remove them")
+            if "parameters" in tags:
                 return read_parameters(source(cell), self.name)
         return {}
 
@@ -122,12 +126,15 @@ def source(cell: dict[str, Any]) -> str:
 def read_lesson(path: Path) -> Lesson:
     """Read a notebook file; one that is not a notebook becomes a lesson with an `error`."""
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        if "worksheets" in notebook:
+            return Lesson(path, error=f"{path.name} is in an old notebook format: save it again with Jupyter")
+        cells = notebook["cells"]
         if not all(isinstance(source(cell), str) and isinstance(cell.get("metadata", {}), dict) for cell in cells):
             raise TypeError
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         return Lesson(path, error=f"{path.name} cannot be read: {error}")
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError, RecursionError):
         return Lesson(path, error=f"{path.name} is not a notebook: its cells are missing or broken")
     return Lesson(path, cells)
 
@@ -146,22 +153,39 @@ def notebooks_directory(path: str | Path | None = None) -> Path:
         CourseError: If there is no such folder.
     """
     if path is not None:
-        chosen = Path(path).expanduser()
+        chosen = Path(path)
         if not chosen.is_dir():
             raise CourseError(f"{chosen} is not a folder: --notebooks needs the folder with the files NN_topic.ipynb")
         return chosen.resolve()
-    places = [CHECKOUT / "notebooks", Path.cwd() / "notebooks"]
-    for place in places:
-        if place.is_dir():
-            return place
+    in_checkout = CHECKOUT / "notebooks"
+    if in_checkout.is_dir():
+        return in_checkout
+    here = Path.cwd() / "notebooks"
+    if here.is_dir():
+        return here
     raise CourseError(
-        f"found no notebooks: neither {places[0]} nor {places[1]} is a folder; name one with --notebooks DIR "
+        f"found no notebooks: neither {in_checkout} nor {here} is a folder; name one with --notebooks DIR "
         "or in HELPER_UTILS_NOTEBOOKS"
     )
 
 
-def find_lessons(directory: Path) -> list[Lesson]:
-    """Return the lessons in a folder, in reading order.
+def find_lessons(directory: Path, wanted: Sequence[str] = ()) -> list[Lesson]:
+    """Read the lessons in a folder, in reading order; only these files are opened.
+
+    Args:
+        directory: The folder.
+        wanted: Numbers (`1`, `01`), topics (`metrics`) or names (`01_metrics`) of lessons; all lessons when empty.
+
+    Raises:
+        CourseError: If no file in the folder is named like a lesson, or a name fits none of them.
+    """
+    paths = lesson_paths(directory)
+    chosen = {path for name in wanted for path in _named(paths, name)}
+    return [read_lesson(path) for path in paths if path in chosen or not wanted]
+
+
+def lesson_paths(directory: Path) -> list[Path]:
+    """Return the notebook files of the lessons in a folder, in reading order.
 
     Raises:
         CourseError: If no file in the folder is named like a lesson.
@@ -171,31 +195,17 @@ def find_lessons(directory: Path) -> list[Lesson]:
         raise CourseError(
             f"{directory} holds no lessons: they are files named NN_topic.ipynb, such as 01_metrics.ipynb"
         )
-    return [read_lesson(path) for path in paths]
+    return paths
 
 
-def select_lessons(lessons: Sequence[Lesson], wanted: Sequence[str]) -> list[Lesson]:
-    """Pick lessons by number (`1`, `01`), topic (`metrics`) or name (`01_metrics`); all of them when none is named.
-
-    Raises:
-        CourseError: If a name fits no lesson.
-    """
-    if not wanted:
-        return list(lessons)
-    chosen = {lesson.name for name in wanted for lesson in _named(lessons, name)}
-    return [lesson for lesson in lessons if lesson.name in chosen]
-
-
-def _named(lessons: Sequence[Lesson], wanted: str) -> list[Lesson]:
+def _named(paths: Sequence[Path], wanted: str) -> list[Path]:
     name = wanted.removesuffix(".ipynb").rpartition(os.sep)[2]
-    if name.isdecimal():
-        found = [lesson for lesson in lessons if lesson.number == int(name)]
-        known = [lesson.name[:2] for lesson in lessons]
-    else:
-        found = [lesson for lesson in lessons if name in (lesson.topic, lesson.name)]
-        known = [lesson.topic for lesson in lessons]
+    number = name.lstrip("0").zfill(2) if name.isascii() and name.isdigit() else ""
+    found = [path for path in paths if name in (path.stem, path.stem[3:]) or path.stem[:2] == number]
     if not found:
-        raise CourseError(f"unknown lesson {wanted!r}: {nearest(name, known)}")
+        shown = wanted if len(wanted) <= MAX_SHOWN else f"{wanted[:MAX_SHOWN]}…"
+        known = [path.stem[:2] if number else path.stem[3:] for path in paths]
+        raise CourseError(f"unknown lesson {shown!r}: {nearest(name, known)}")
     return found
 
 
@@ -207,7 +217,7 @@ def exercise_names(lesson: Lesson) -> list[str]:
             continue
         try:
             statements = ast.parse(source(cell)).body
-        except SyntaxError:  # a line for IPython, such as %timeit: no exercise
+        except (SyntaxError, ValueError, RecursionError, MemoryError):  # such as %timeit: no exercise
             continue
         for statement in statements:
             if isinstance(statement, ast.FunctionDef):

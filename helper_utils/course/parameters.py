@@ -1,11 +1,17 @@
-"""The parameters of a lesson: read from its parameters cell, converted and checked by their annotations.
+"""The parameters of a lesson: read from its parameters cell, converted and checked by annotations and comments.
 
 The cell is parsed, never run. (papermill's own inspection knows no `int | None` and no `Literal["a", "b"]`.)
+
+A limit that a comment states is checked before anything runs. It is written as `at least 3`, `64 or more`, `at most 9`,
+`from 8 to 40`, `above 0`, `below 1` or `one of macro, micro`; a list obeys it in each of its items. The limits of
+`seed` are added to its comment.
 """
 
 import ast
 import io
 import math
+import operator
+import re
 import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +21,17 @@ from helper_utils.course.errors import CourseError, nearest
 
 TRUE = ("true", "yes", "on", "1")
 FALSE = ("false", "no", "off", "0")
+MAX_SEED = 4_294_966  # of the base seed: `spawn_seeds` multiplies it by 1000, and NumPy takes seeds of 32 bits
+
+NUMBER = r"(-?\d+(?:,\d{3})*(?:\.\d+)?(?:e-?\d+)?)"
+# How a comment states a limit, how it is checked, and what the error says before the number.
+LIMITS = (
+    (rf"\bat least {NUMBER}|{NUMBER} or more\b|\bfrom {NUMBER} to\b", operator.ge, "below the smallest value, "),
+    (rf"\bat most {NUMBER}|\bfrom \S+ to {NUMBER}", operator.le, "above the largest value, "),
+    (rf"\babove {NUMBER}", operator.gt, "not above "),
+    (rf"\bbelow {NUMBER}", operator.lt, "not below "),
+)
+CHOICES = re.compile(r"\bone of ([^;:.()]+)")
 
 
 @dataclass(frozen=True)
@@ -26,12 +43,14 @@ class Parameter:
         annotation: Its type as written, such as `list[int]`; the type of the default where none is written.
         default: The default as written.
         help: The comment behind it.
+        lesson: The lesson's name, for error messages.
     """
 
     name: str
     annotation: str
     default: str
     help: str = ""
+    lesson: str = ""
 
     @property
     def default_value(self) -> Any:
@@ -51,19 +70,39 @@ class Parameter:
             The value in the annotated type.
 
         Raises:
-            CourseError: If it does not fit; the message names the parameter, the value and what was expected.
+            CourseError: If it does not fit the type, or breaks a limit of the comment; the message names the
+                parameter, the value and what was expected.
         """
+        owner = f"parameter {self.name!r}" + (f" of {self.lesson}" if self.lesson else "")
         try:
-            return _convert(value, ast.parse(self.annotation, mode="eval").body)
+            converted = _convert(value, ast.parse(self.annotation, mode="eval").body)
         except _MisfitError as misfit:
             raise CourseError(
-                f"parameter {self.name!r}: {value!r} is not {misfit} (the type is {self.annotation}, "
-                f"the default {self.default})"
+                f"{owner}: {value!r} is not {misfit} (the type is {self.annotation}, the default {self.default})"
             ) from None
+        for item in converted if isinstance(converted, list | tuple) else [converted]:
+            if problem := broken_limit(item, self.help):
+                raise CourseError(f"{owner}: {problem}")
+        return converted
 
 
 class _MisfitError(Exception):
     """A value does not fit; the message says what was expected, with its article."""
+
+
+def broken_limit(value: Any, comment: str) -> str:
+    """Say which limit of a comment a value breaks, such as `1 is below the smallest value, 3`; else nothing."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        for pattern, holds, words in LIMITS:
+            for match in re.finditer(pattern, comment):
+                (limit,) = filter(None, match.groups())
+                if not holds(value, float(limit.replace(",", ""))):
+                    return f"{value!r} is {words}{limit}"
+    if (choices := CHOICES.search(comment)) and value is not None:
+        known = re.split(r",\s*(?:(?:and|or)\s+)?|\s+(?:and|or)\s+", choices[1].strip())
+        if str(value) not in known:
+            return f"{value!r} is not one of {', '.join(known)}"
+    return ""
 
 
 def read_parameters(cell: str, lesson: str) -> dict[str, Parameter]:
@@ -82,7 +121,7 @@ def read_parameters(cell: str, lesson: str) -> dict[str, Parameter]:
     try:
         statements = ast.parse(cell).body
         comments = _comments(cell)
-    except (SyntaxError, tokenize.TokenError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError) as error:
         raise CourseError(f"the parameters cell of {lesson} is not valid Python: {error}") from None
     parameters = {}
     for statement in statements:
@@ -93,7 +132,10 @@ def read_parameters(cell: str, lesson: str) -> dict[str, Parameter]:
         else:
             continue
         default = " ".join(str(ast.get_source_segment(cell, value)).split())
-        parameters[name] = Parameter(name, annotation, default, comments.get(statement.end_lineno or 0, ""))
+        comment = comments.get(statement.end_lineno or 0, "")
+        if name == "seed":
+            comment += f"{', ' if comment else ''}from 0 to {MAX_SEED}"
+        parameters[name] = Parameter(name, annotation, default, comment, lesson)
     return parameters
 
 
@@ -139,12 +181,10 @@ def check_profile(profile: Mapping[str, Any], lesson: str, parameters: Mapping[s
     """
     values = profile.get(lesson) or {}
     if not isinstance(values, Mapping):
-        raise CourseError(f"the profile's entry {lesson} is not a set of parameters: {values!r}")
+        raise CourseError(f"the entry {lesson} is not a set of parameters: {values!r}")
     for name in values:
         if name not in parameters:
-            raise CourseError(
-                f"the profile sets an unknown parameter {name!r} of {lesson}: {nearest(name, parameters)}"
-            )
+            raise CourseError(f"unknown parameter {name!r} of {lesson}: {nearest(str(name), parameters)}")
     return {name: parameters[name].convert(value) for name, value in values.items()}
 
 
@@ -243,7 +283,7 @@ def _to_choice(value: Any, choices: ast.expr) -> Any:
     for choice in known:
         if str(choice) == str(value):
             return choice
-    raise _MisfitError(f"one of {', '.join(map(str, known))}: {nearest(str(value), map(str, known))}")
+    raise _MisfitError(f"one of {', '.join(map(str, known))}")
 
 
 def _to_tuple(value: Any, inner: ast.expr) -> tuple[Any, ...]:
@@ -263,16 +303,18 @@ def _items(value: Any) -> list[Any]:
     if not isinstance(value, str) or not value.strip():
         raise _MisfitError("a list, such as 3,4 or [3, 4]; write an empty one as []")
     text = value.strip()
-    if text[0] + text[-1] in ("[]", "()"):
-        text = text[1:-1]
-    if any(mark in text for mark in "'\"[("):
-        parsed = _literal(f"[{text}]")
-        return parsed if isinstance(parsed, list) else [text]
-    return [item.strip() for item in text.split(",")] if text.strip() else []
+    inner = text[1:-1] if text[0] + text[-1] in ("[]", "()") else text
+    if any(mark in inner for mark in "'\"[("):
+        for whole in (text, f"[{text}]"):
+            parsed = _literal(whole)
+            if isinstance(parsed, list | tuple):
+                return list(parsed)
+    # No Python: texts without quotes, in which an apostrophe or a bracket is a character like any other.
+    return [item.strip() for item in inner.split(",")] if inner.strip() else []
 
 
 def _literal(text: str) -> Any:
     try:
         return ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
         return text

@@ -1,5 +1,6 @@
 """The metadata of a stored notebook, the same on every machine."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def normalised(path: Path) -> str:
     notebook.metadata = {"kernelspec": KERNELSPEC, "language_info": LANGUAGE_INFO}
     count = 0
     for cell in notebook.cells:
-        cell.metadata = kept_metadata(cell)
+        cell.metadata = kept_metadata(cell.metadata)
         if cell.cell_type == "code" and cell.source.strip():
             count += 1
             cell.execution_count = count
@@ -34,11 +35,11 @@ def normalised(path: Path) -> str:
     return nbformat.writes(notebook) + "\n"
 
 
-def kept_metadata(cell: Any) -> dict[str, Any]:
+def kept_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is stored of a cell's metadata: its tags, and whether JupyterLab shows its code folded."""
     kept: dict[str, Any] = {}
-    if tags := cell.metadata.get("tags"):  # papermill gives every cell a list, most of them empty
+    if tags := metadata.get("tags"):  # papermill gives every cell a list, most of them empty
         kept["tags"] = tags
-    if cell.metadata.get("jupyter", {}).get("source_hidden"):
+    if (metadata.get("jupyter") or {}).get("source_hidden"):
         kept["jupyter"] = {"source_hidden": True}
     return kept

@@ -138,11 +138,6 @@ def file_name(text: str) -> str:
     return safe if safe == text else f"{safe}~{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun, such as `1 run` or `6 runs`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def label(values: dict[str, Any]) -> str:
     """Return a combination as it is shown, such as `seed=0 dataset=digits`."""
     return " ".join(f"{name}={as_text(value)}" for name, value in values.items())

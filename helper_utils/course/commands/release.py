@@ -1,20 +1,21 @@
 """`course release`: the lessons as a class gets them, without outputs and without answers."""
 
+import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
 from helper_utils.course.errors import CourseError
 from helper_utils.course.files import shown, write_text
 from helper_utils.course.grading.submissions import DECORATOR, UnreadableError, read_answers
-from helper_utils.course.lessons import Lesson
-from helper_utils.course.stored import KERNELSPEC, LANGUAGE_INFO, kept_metadata
+from helper_utils.course.lessons import Lesson, source
+from helper_utils.course.stored import KERNELSPEC, kept_metadata
 
 
 def release_lessons(folder: str, lessons: Sequence[Lesson]) -> None:
-    """Write a clean version of lessons into a folder; the same lessons always give the same files.
+    """Write a clean version of lessons into a folder; the same lessons give the same files under the same Python.
 
     Args:
         folder: A folder that is empty or does not exist.
@@ -23,17 +24,25 @@ def release_lessons(folder: str, lessons: Sequence[Lesson]) -> None:
     Raises:
         CourseError: The folder is not empty or cannot be made, or a lesson cannot be read; nothing is written then.
     """
-    target = Path(folder).expanduser().absolute()
+    target = Path(folder).absolute()
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise CourseError(f"{target} is not an empty folder; name a new one, nothing is ever overwritten")
+    released = {lesson.path.name: clean(lesson) for lesson in lessons}
+    # Written beside the folder and moved into it when all is there: no class gets half a course from a full disk.
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise CourseError(f"{target} is not an empty folder; name a new one, nothing is ever overwritten")
-        released = {lesson.path.name: clean(lesson) for lesson in lessons}
-        target.mkdir(parents=True, exist_ok=True)
-        for name, (text, reset) in released.items():
-            write_text(target / name, text)
-            click.echo(f"{name}: {', '.join(reset) + ' reset' if reset else 'no answers to remove'}")
+        unfinished.mkdir(parents=True)
+        for name, (text, _) in released.items():
+            write_text(unfinished / name, text)
+        target.mkdir(exist_ok=True)
+        for name in released:
+            (unfinished / name).replace(target / name)
     except OSError as error:
         raise CourseError(f"cannot write into {target}: {error.strerror}") from None
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    for name, (_, reset) in released.items():
+        click.echo(f"{name}: {', '.join(reset) + ' reset' if reset else 'no answers to remove'}")
     click.echo(f"Released: {shown(target)}")
 
 
@@ -46,23 +55,36 @@ def clean(lesson: Lesson) -> tuple[str, list[str]]:
         CourseError: The lesson cannot be read, or names an exercise that does not exist.
     """
     import nbformat
+    from ipykernel.ipkernel import IPythonKernel
 
     try:
         attempted = {name for name, answer in read_answers(lesson.path).items() if answer.attempted}
-        notebook: Any = nbformat.read(lesson.path, as_version=4)
-    except (UnreadableError, ValueError) as error:
+    except UnreadableError as error:
         raise CourseError(f"{lesson.path.name} cannot be released: {error}") from None
-    notebook.metadata = {"kernelspec": KERNELSPEC, "language_info": LANGUAGE_INFO}
-    reset = []
-    for cell in notebook.cells:
-        cell.metadata = kept_metadata(cell)
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-            names = [name for name in DECORATOR.findall(cell.source) if name in attempted]
-            if names:
-                cell.source = "\n\n".join(_untouched(name, lesson) for name in DECORATOR.findall(cell.source))
+    # JupyterLab shows a file as unsaved where this is not what the kernel says of itself.
+    metadata = {"kernelspec": KERNELSPEC, "language_info": IPythonKernel.language_info}
+    ids = [cell.get("id") for cell in lesson.cells]
+    if None in ids or len(set(ids)) < len(ids):
+        ids = [f"cell-{number}" for number in range(len(ids))]
+    cells, reset = [], []
+    for identifier, cell in zip(ids, lesson.cells, strict=True):
+        text = source(cell)
+        released = {
+            "cell_type": cell.get("cell_type"),
+            "id": identifier,
+            "metadata": kept_metadata(cell.get("metadata", {})),
+        }
+        if cell.get("cell_type") == "code":
+            exercises = DECORATOR.findall(text)
+            if names := [name for name in exercises if name in attempted]:
+                text = "\n\n".join(_untouched(name, lesson) for name in exercises)
                 reset += names
-    return nbformat.writes(notebook) + "\n", reset
+            released |= {"outputs": [], "execution_count": None}
+        elif "attachments" in cell:
+            released["attachments"] = cell["attachments"]
+        cells.append(released | {"source": text})
+    notebook = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    return nbformat.writes(nbformat.from_dict(notebook)) + "\n", reset
 
 
 def _untouched(name: str, lesson: Lesson) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 import click
 import yaml
 
-from helper_utils.course.errors import CourseError
+from helper_utils.course.errors import CourseError, nearest
 from helper_utils.course.files import results_folder, shown
-from helper_utils.course.lessons import Lesson, source
+from helper_utils.course.lessons import Lesson, lesson_paths, source
 from helper_utils.course.parameters import assign_options, check_profile
 from helper_utils.course.reports.run import Report
 from helper_utils.course.running.display import make_progress
@@ -39,9 +39,18 @@ def set_parameters(
         CourseError: If a name is unknown, a value does not fit, or the profile cannot be read.
     """
     parameters = {lesson.name: lesson.parameters for lesson in lessons if not lesson.error}
-    sets = {} if profile == "quick" else _read_profile(notebooks / "profiles" / f"{profile}.yaml")
+    path = notebooks / "profiles" / f"{profile}.yaml"
+    sets = {} if profile == "quick" else _read_profile(path)
+    known_names = [lesson.stem for lesson in lesson_paths(notebooks)]
+    try:
+        for name in sets:
+            if name not in known_names:
+                raise CourseError(f"unknown lesson {name!r}: {nearest(str(name), known_names)}")
+        from_profile = {name: check_profile(sets, name, known) for name, known in parameters.items()}
+    except CourseError as error:
+        raise CourseError(f"the profile {shown(path)}: {error.message}") from None
     from_options = assign_options(list(options), parameters)
-    return {name: check_profile(sets, name, known) | from_options[name] for name, known in parameters.items()}
+    return {name: from_profile[name] | from_options[name] for name in parameters}
 
 
 def make_jobs(

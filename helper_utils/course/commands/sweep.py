@@ -31,14 +31,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from helper_utils.course.commands.run import MOST_AT_ONCE
-from helper_utils.course.errors import CourseError
+from helper_utils.course.errors import CourseError, count
 from helper_utils.course.files import results_folder, shown, write_text
 from helper_utils.course.reports.tables import as_text
 from helper_utils.course.running.display import claims_text
 from helper_utils.course.running.notebook import Job, Result, run_notebook
 from helper_utils.course.running.processes import kill_tree, n_cores, stop_signals
 from helper_utils.course.running.supervisor import SECONDS_BETWEEN_LOOKS, log_path
-from helper_utils.course.sweep_plan import MAX_RUNS, Sweep, count, label, product_text
+from helper_utils.course.sweep_plan import MAX_RUNS, Sweep, label, product_text
 
 DESCRIPTION = "sweep.json"
 

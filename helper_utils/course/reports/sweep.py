@@ -15,11 +15,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from helper_utils.course.errors import count
 from helper_utils.course.files import write_text
 from helper_utils.course.reports.tables import as_csv, as_text, render
 from helper_utils.course.reports.versions import installed_versions
 from helper_utils.course.running.notebook import NOT_RUN, PASSED, Result
-from helper_utils.course.sweep_plan import Sweep, count, file_name
+from helper_utils.course.sweep_plan import Sweep, file_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
