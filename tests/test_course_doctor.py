@@ -1,5 +1,6 @@
 """`course doctor`."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 from helper_utils.course.cli import course
 from helper_utils.course.commands import doctor
 from helper_utils.course.reports.versions import installed_versions
+from helper_utils.data.downloads import DOWNLOADS
 
 
 @pytest.fixture
@@ -23,9 +25,19 @@ def findings(notebooks: Path) -> dict[str, doctor.Finding]:
     return {finding.name: finding for finding in doctor.examine(notebooks)}
 
 
+def make_downloads(directory: Path, *names: str) -> None:
+    """Make files of the right names and sizes, which hold nothing."""
+    for name in names:
+        folder = directory / DOWNLOADS[name].folder
+        folder.mkdir(parents=True)
+        for file, (size, _) in DOWNLOADS[name].files.items():
+            (folder / file).touch()
+            os.truncate(folder / file, size)
+
+
 def test_a_machine_that_has_everything_is_fine(notebooks, tmp_path, monkeypatch):
     monkeypatch.setenv("HELPER_UTILS_DATA", str(tmp_path / "data"))
-    (tmp_path / "data" / "MNIST" / "raw").mkdir(parents=True)
+    make_downloads(tmp_path / "data", "mnist")
     result = CliRunner().invoke(course, ["doctor", "--notebooks", str(notebooks)])
     assert result.exit_code == 0
     for text in (sys.executable, "torch ", "cpu (because we say so)", f"1 in {notebooks}", "data: mnist", "GB in"):
@@ -64,6 +76,23 @@ def test_notebooks_that_cannot_be_read_are_broken(notebooks, tmp_path):
     (notebooks / "02_validation.ipynb").write_text("{")
     assert findings(notebooks)["notebooks"].state == doctor.BROKEN
     assert findings(tmp_path / "missing")["notebooks"].state == doctor.BROKEN
+
+
+def test_only_data_that_the_loader_uses_is_there(notebooks, tmp_path, monkeypatch):
+    monkeypatch.setenv("HELPER_UTILS_DATA", str(tmp_path / "data"))
+    (tmp_path / "data" / "MNIST" / "raw").mkdir(parents=True)
+    (tmp_path / "data" / "cifar-10-batches-py").mkdir()
+    (tmp_path / "data" / "cifar-10-python.tar.gz").touch()
+    assert "nothing downloaded" in findings(notebooks)["data"].text
+    make_downloads(tmp_path / "data", "fashion_mnist", "cifar10")
+    assert ": fashion_mnist, cifar10;" in findings(notebooks)["data"].text
+
+
+def test_a_data_directory_of_a_user_that_does_not_exist(notebooks, monkeypatch):
+    monkeypatch.setenv("HELPER_UTILS_DATA", "~no-such-user/data")
+    finding = findings(notebooks)["data"]
+    assert finding.state == doctor.BROKEN
+    assert "no home folder '~no-such-user'" in finding.text
 
 
 def test_a_data_directory_that_cannot_be_written_is_broken(notebooks, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import http.server
 import io
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -124,7 +125,7 @@ def _expect(monkeypatch: pytest.MonkeyPatch, name: str, files: dict[str, bytes],
 
 
 def everything_in(directory: Path) -> set[str]:
-    return {file.relative_to(directory).as_posix() for file in directory.rglob("*") if file.suffix != ".lock"}
+    return {file.relative_to(directory).as_posix() for file in directory.rglob("*")}
 
 
 NAMES = pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10"])
@@ -275,17 +276,46 @@ def test_a_data_directory_that_is_not_writable(server: Server, tmp_path: Path) -
     assert server.requests == []
 
 
-def test_two_at_once_download_once(server: Server, tmp_path: Path) -> None:
-    threads = [
-        threading.Thread(target=load_dataset, args=("cifar10",), kwargs={"data_dir": tmp_path}) for _ in range(2)
-    ]
+def start_together(n: int, target: Callable[[], object]) -> None:
+    threads = [threading.Thread(target=target) for _ in range(n)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def test_several_at_once_download_once(server: Server, tmp_path: Path) -> None:
+    start_together(3, lambda: load_dataset("cifar10", data_dir=tmp_path))
     assert available_downloads(tmp_path) == ("cifar10",)
     assert len(set(server.requests)) == 1
     assert len(server.requests) <= 2  # torchvision asks for each address twice: redirects first, then the file
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_one_at_a_time_although_the_lock_file_is_removed(tmp_path: Path) -> None:
+    lock_file = tmp_path / ".lock"
+    n_inside, most_inside = [], []
+
+    def enter_often() -> None:
+        for _ in range(5):
+            with downloads._exclusive_lock(lock_file):
+                n_inside.append(1)
+                most_inside.append(len(n_inside))
+                time.sleep(0.001)
+                n_inside.pop()
+
+    start_together(4, enter_often)
+    assert most_inside == [1] * 20
+    assert not lock_file.exists()
+
+
+@pytest.mark.usefixtures("server")
+def test_files_that_are_cut_off_are_not_available(tmp_path: Path) -> None:
+    load_dataset("mnist", data_dir=tmp_path)
+    assert available_downloads(tmp_path) == ("mnist",)
+    file = tmp_path / "MNIST" / "raw" / "t10k-images-idx3-ubyte"
+    file.write_bytes(file.read_bytes()[:-1])
+    assert available_downloads(tmp_path) == ()
 
 
 def test_checksums_are_those_of_torchvision() -> None:

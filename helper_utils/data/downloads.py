@@ -8,7 +8,7 @@ import hashlib
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -95,13 +95,20 @@ DOWNLOADS = {
 
 
 def available_downloads(data_dir: str | Path | None = None) -> tuple[str, ...]:
-    """Return the names of the downloaded data sets whose files are all in the data directory.
+    """Return the names of the downloaded data sets whose files are all in the data directory, in their full size.
 
     Args:
         data_dir: The data directory; see `data_directory`.
     """
     directory = data_directory(data_dir)
-    return tuple(name for name in DOWNLOADS if not _missing(name, directory))
+    return tuple(
+        name
+        for name, download in DOWNLOADS.items()
+        if not _missing(name, directory)
+        and all(
+            (directory / download.folder / file).stat().st_size == size for file, (size, _) in download.files.items()
+        )
+    )
 
 
 def read(name: str, directory: Path) -> Source:
@@ -124,13 +131,13 @@ def read(name: str, directory: Path) -> Source:
     try:
         train, test = _read_cifar10(folder) if name == "cifar10" else _read_mnist(folder)
     except ValueError as error:  # the shape in the header of an IDX file does not fit
-        raise RuntimeError(f"the files in {folder} are damaged ({error}). {_MEND_FILE}") from error
+        raise RuntimeError(f"the files in {folder} are damaged ({error}). {_REPLACE_IT}") from error
     if max(train.labels.max(), test.labels.max()) >= len(download.class_names):
-        raise RuntimeError(f"the files in {folder} are damaged (a label is no class number). {_MEND_FILE}")
+        raise RuntimeError(f"the files in {folder} are damaged (a label is no class number). {_REPLACE_IT}")
     return Source(download.class_names, train, test=test)
 
 
-_MEND_FILE = "Delete it and load the data set again, which downloads it, or bring it anew (data/README.md)."
+_REPLACE_IT = "Delete it and load the data set again, which downloads it, or put a good copy there (data/README.md)."
 
 
 def _missing(name: str, directory: Path) -> list[str]:
@@ -140,12 +147,12 @@ def _missing(name: str, directory: Path) -> list[str]:
 
 def _check(file: Path, size: int | None, md5: str | None) -> None:
     if size is not None and file.stat().st_size != size:
-        raise RuntimeError(f"{file} is damaged: it has {file.stat().st_size:,} bytes, expected {size:,}. {_MEND_FILE}")
+        raise RuntimeError(f"{file} is damaged: it has {file.stat().st_size:,} bytes, expected {size:,}. {_REPLACE_IT}")
     if md5 is not None:
         with file.open("rb") as stream:
             found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
         if found != md5:
-            raise RuntimeError(f"{file} is damaged: its md5 is {found}, expected {md5}. {_MEND_FILE}")
+            raise RuntimeError(f"{file} is damaged: its md5 is {found}, expected {md5}. {_REPLACE_IT}")
 
 
 def _fetch(name: str, directory: Path) -> None:
@@ -153,13 +160,12 @@ def _fetch(name: str, directory: Path) -> None:
     require_writable(directory)
     download = DOWNLOADS[name]
     staging = directory / f".download-{name}"
-    # Two lessons that start together must not download the same files: the second one waits and finds them there.
-    with FileLock(directory / f".download-{name}.lock"):
+    with _exclusive_lock(directory / f".download-{name}.lock"):
         if not _missing(name, directory):
             return
         shutil.rmtree(staging, ignore_errors=True)  # of a run that was killed
         try:
-            _bring_archives(download, directory, staging)
+            _copy_local_archives(download, directory, staging)
             _download(name, staging)
             for file, (size, md5) in download.files.items():
                 _check(staging / download.folder / file, size, md5)
@@ -170,7 +176,22 @@ def _fetch(name: str, directory: Path) -> None:
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def _bring_archives(download: Download, directory: Path, staging: Path) -> None:
+@contextmanager
+def _exclusive_lock(file: Path) -> Iterator[None]:
+    """Let two lessons that start together wait for each other, so that the second one finds the files of the first.
+
+    The lock file is removed at the end, while it is still locked: filelock (4 and later) then sees that the file it
+    waited for is gone, and starts over with a new one. Windows refuses to remove an open file.
+    """
+    with FileLock(file):
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                file.unlink()
+
+
+def _copy_local_archives(download: Download, directory: Path, staging: Path) -> None:
     """Copy archives that somebody put into the data directory to where torchvision looks for them."""
     target = staging / download.archive_folder
     target.mkdir(parents=True)

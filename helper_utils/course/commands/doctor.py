@@ -16,8 +16,6 @@ OK, NOTE, BROKEN = "ok", "note", "broken"
 
 DEVELOPERS_PACKAGES = ("nbval", "pytest", "ruff")
 
-DATA_SETS = {"mnist": "MNIST/raw", "fashion_mnist": "FashionMNIST/raw", "cifar10": "cifar-10-*"}
-
 ENOUGH_DISK = 2e9
 
 DEVICE_QUESTION = "from helper_utils.base.devices import describe_device; print(describe_device())"
@@ -80,15 +78,19 @@ def _notebooks(notebooks: str | Path | None) -> Finding:
 
 
 def _data() -> Finding:
-    from helper_utils.data.directory import data_directory, require_writable
+    from helper_utils.data import available_downloads, data_directory
+    from helper_utils.data.directory import require_writable
 
-    directory = data_directory()
-    there = [name for name, pattern in DATA_SETS.items() if any(directory.glob(pattern))]
-    text = f"{directory}: {', '.join(there) or 'nothing downloaded'}; digits and shapes need no file"
+    try:
+        directory = data_directory()
+    except (ValueError, OSError) as error:
+        return Finding(BROKEN, "data", str(error))
+    downloaded = available_downloads()
+    text = f"{directory}: {', '.join(downloaded) or 'nothing downloaded'}; digits and shapes need no file"
     try:
         require_writable(directory)
     except PermissionError as error:
-        return Finding(NOTE if there else BROKEN, "data", f"{text}; {error}")
+        return Finding(NOTE if downloaded else BROKEN, "data", f"{text}; {error}")
     return Finding(OK, "data", text)
 
 
