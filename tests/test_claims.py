@@ -127,7 +127,7 @@ def test_paired_difference_is_that_of_scipy(values_and_baseline):
 
 
 NOISE = np.array([-1.0, 0.0, 1.0]) * np.sqrt(3)  # three differences with a standard error of exactly 1
-T_OF_THREE = stats.t.ppf(0.99, df=2)  # 6.96: three standard errors would be far too few
+T_OF_THREE = float(stats.t.ppf(0.99, df=2))  # 6.96: three standard errors would be far too few
 
 
 def holds(shown) -> bool:

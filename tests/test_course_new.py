@@ -49,7 +49,7 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def contents(folder: Path) -> dict[str, str]:
+def contents(folder: Path) -> dict[str, str | bool]:
     return {str(path.relative_to(folder)): path.is_file() and path.read_text() for path in folder.rglob("*")}
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helper_utils.data import DATASET_NAMES, Dataset, check_dataset, datasets, downloads, load_dataset
-from helper_utils.data.sources import Pictures, Source
+from helper_utils.data.sources import Images, Pictures, Source
 
 PARTS = ("train", "val", "test")
 
@@ -24,8 +24,8 @@ def numbered_source(counts: list[int]) -> Source:
     return Source(tuple(f"class {label}" for label in range(len(counts))), Pictures(images, labels))
 
 
-def numbers(pictures: Pictures) -> set[int]:
-    return set(pictures.images.reshape(-1, 4).copy().view(np.uint32).ravel().tolist())
+def numbers(pictures: Images) -> set[int]:
+    return set(pictures.read(None).reshape(-1, 4).copy().view(np.uint32).ravel().tolist())
 
 
 def counts_of(data: Dataset, part: str) -> list[int]:
@@ -41,7 +41,9 @@ def test_parts_are_disjoint_and_stratified(counts: list[int], seed: int) -> None
     assert sum(len(part.labels) for part in parts) == sum(counts)
     assert numbers(split.train) | numbers(split.val) | numbers(split.test) == set(range(sum(counts)))
     for part in parts:
-        for number, label in zip(part.images.reshape(-1, 4).copy().view(np.uint32).ravel(), part.labels, strict=True):
+        for number, label in zip(
+            part.read(None).reshape(-1, 4).copy().view(np.uint32).ravel(), part.labels, strict=True
+        ):
             assert source.train.labels[number] == label
         expected = np.array(counts) * len(part.labels) / sum(counts)
         assert np.abs(np.bincount(part.labels, minlength=len(counts)) - expected).max() < 2

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -40,7 +41,7 @@ def counts(path: str | Path) -> dict[str, dict[str, int]]:
     return {part: {name: len(files) for name, files in found.items()} for part, found in find_images(path).items()}
 
 
-def sizes(name: str, **options: int) -> list[int]:
+def sizes(name: str, **options: Any) -> list[int]:
     data = load_dataset(name, **options)
     return [len(part.targets) for part in (data.train, data.val, data.test)]
 

@@ -82,7 +82,7 @@ def test_everything_that_is_imported_is_declared():
                 assert providers & names, f"{path} imports {module}, which pyproject.toml does not declare"
 
 
-@pytest.mark.parametrize("name", helper_utils.__all__)
+@pytest.mark.parametrize("name", dir(helper_utils))
 def test_every_public_name_exists_and_is_documented(name):
     assert getattr(helper_utils, name).__doc__
 
@@ -169,6 +169,22 @@ def test_no_module_imports_itself_by_way_of_others():
 def test_the_course_runner_imports_no_torch():
     for path in (PACKAGE / "course").rglob("*.py"):
         assert not re.search(r"^\s*(import|from) torch", path.read_text(), re.MULTILINE), path
+
+
+def test_no_module_of_the_command_loads_torch_before_it_needs_it():
+    files = [path for path in (PACKAGE / "course").rglob("*.py") if path.name != "__init__.py"]
+    assert len(files) > 20
+    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files]
+    assert "torch" not in modules_after(f"import {', '.join(modules)}")
+
+
+def test_no_test_imports_another_test_module():
+    modules = {path.stem for path in (ROOT / "tests").glob("test_*.py")}
+    for path in (ROOT / "tests").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not modules & {part for name in names for part in name.split(".")}, path
 
 
 def test_a_process_that_the_tests_start_has_no_network():
