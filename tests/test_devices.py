@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from helper_utils import describe_device, get_device, set_seed, spawn_seeds
+from helper_utils.base.seeds import MAX_BASE_SEED
 
 
 def draw() -> tuple[float, float, float]:
@@ -32,10 +33,18 @@ def test_base_seeds_share_no_run():
     assert spawn_seeds(3, 2) == spawn_seeds(3, 5)[:2]
 
 
-@pytest.mark.parametrize(("seed", "n_seeds"), [(-1, 3), (0, 0), (0, 1001)])
+@pytest.mark.parametrize(("seed", "n_seeds"), [(-1, 3), (0, 0), (0, 1001), (0, 1.5), (0.5, 3), (True, 3), ("7", 3)])
 def test_spawn_seeds_refuses_what_would_collide(seed, n_seeds):
     with pytest.raises(ValueError, match="must be"):
         spawn_seeds(seed, n_seeds)
+
+
+def test_every_spawned_seed_can_be_set_and_a_base_seed_too_large_is_named_as_it_was_given():
+    set_seed(spawn_seeds(MAX_BASE_SEED, 1000)[-1])
+    with pytest.raises(ValueError, match="from 0 to 4294966, not 5000000"):
+        spawn_seeds(5_000_000, 1)
+    with pytest.raises(ValueError, match=f"not {MAX_BASE_SEED + 1}"):
+        spawn_seeds(MAX_BASE_SEED + 1, 1000)
 
 
 @pytest.mark.parametrize(

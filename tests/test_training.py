@@ -1,4 +1,6 @@
+import copy
 import math
+import re
 
 import numpy as np
 import pytest
@@ -6,7 +8,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
-from torch.optim.lr_scheduler import CosineAnnealingLR, CyclicLR, LinearLR, OneCycleLR, ReduceLROnPlateau, StepLR
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    CyclicLR,
+    LinearLR,
+    OneCycleLR,
+    ReduceLROnPlateau,
+    SequentialLR,
+    StepLR,
+)
 from torch.utils.data import DataLoader, TensorDataset
 
 from helper_utils import (
@@ -20,6 +30,9 @@ from helper_utils import (
     train_epoch,
     train_model,
 )
+from helper_utils.base.callbacks import ProgressBar
+from helper_utils.schedulers import ReduceLROnPlateau as OurPlateau
+from helper_utils.schedulers import lr_range_test
 
 CROSS_ENTROPY = nn.CrossEntropyLoss()
 
@@ -112,6 +125,71 @@ def test_regression_has_a_loss_and_no_accuracy():
     loss, accuracy = train_epoch(model, data, make_optimizer(model), nn.MSELoss(), "cpu")
     assert loss > 0
     assert math.isnan(accuracy)
+
+
+INTEGERS_WITHOUT_AN_ACCURACY = {
+    "a column": (nn.Linear(2, 3), torch.ones(4, 2), torch.zeros(4, 1, dtype=torch.long), "(4, 1): take targets.sq"),
+    "one-hot": (nn.Linear(2, 3), torch.ones(3, 2), torch.eye(3, dtype=torch.long), "not (3, 3): take targets.argmax"),
+    "one-hot for other outputs": (nn.Linear(2, 3), torch.ones(2, 2), torch.eye(2, dtype=torch.long), "not (2, 2)"),
+    "a class a pixel": (nn.Conv2d(2, 3, 1), torch.ones(4, 2, 5, 5), torch.ones(4, 5, 5, dtype=torch.long), "(4, 5, 5)"),
+    "one logit": (nn.Linear(2, 1), torch.ones(4, 2), torch.tensor([0, 1, 1, 0]), "not (4, 1): a single logit"),
+    "outputs with a length": (nn.Linear(2, 3), torch.ones(4, 6, 2), torch.tensor([0, 1, 1, 0]), "not (4, 6, 3)"),
+    "outputs of a batch too long": (nn.Flatten(0, 0), torch.ones(4, 2, 3), torch.tensor([0, 1]), "shape (2, classes)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INTEGERS_WITHOUT_AN_ACCURACY)
+def test_shapes_of_which_there_is_no_accuracy_are_refused(name):
+    """PyTorch compares (N,) with (N, 1) as N by N pairs: the share of right ones would be wrong, or above 1."""
+    model, inputs, targets, message = INTEGERS_WITHOUT_AN_ACCURACY[name]
+    scaled = nn.Sequential(model, FixedLogits())  # so that each has a parameter
+    before, optimizer = copy.deepcopy(scaled.state_dict()), make_optimizer(scaled)
+
+    def loss_fcn(outputs: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+        return outputs.square().mean()
+
+    for measure in (
+        lambda: train_epoch(scaled, [(inputs, targets)], optimizer, loss_fcn, "cpu"),
+        lambda: train_model(scaled, optimizer, [(inputs, targets)], 1, loss_fcn, "cpu", progress=False),
+        lambda: evaluate_accuracy(scaled, [(inputs, targets)], "cpu"),
+        lambda: evaluate_metrics(scaled, [(inputs, targets)], "cpu", num_classes=3),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            measure()
+    assert all(torch.equal(before[name], value) for name, value in scaled.state_dict().items())  # no step was taken
+
+    train_loss, accuracy = train_epoch(scaled, [(inputs, targets)], optimizer, loss_fcn, "cpu", accuracy=False)
+    assert train_loss > 0
+    assert math.isnan(accuracy)
+    history = train_model(
+        scaled, optimizer, [(inputs, targets)], 1, loss_fcn, "cpu",
+        val_dataloader=[(inputs, targets)], accuracy=False, progress=False,
+    )  # fmt: skip
+    assert evaluate_loss(scaled, [(inputs, targets)], loss_fcn, "cpu") == history.val_loss[-1]
+    assert math.isnan(history.val_accuracy[-1])
+
+
+def test_an_accuracy_on_soft_labels_is_refused():
+    with pytest.raises(ValueError, match=r"integers, the numbers of the classes, not torch.float32"):
+        evaluate_accuracy(FixedLogits(), [(torch.eye(3), torch.ones(3))], "cpu")
+
+
+def test_a_model_that_the_optimizer_does_not_hold_is_refused():
+    model = make_model()
+    for train in (
+        lambda optimizer: train_model(model, optimizer, make_batches(), 1, CROSS_ENTROPY, "cpu", progress=False),
+        lambda optimizer: lr_range_test(model, optimizer, make_batches(), CROSS_ENTROPY, "cpu"),
+    ):
+        with pytest.raises(ValueError, match="does not hold the model's parameters"):
+            train(make_optimizer(make_model()))
+        with pytest.raises(TypeError, match="not the class SGD"):
+            train(torch.optim.SGD)
+
+
+def test_some_of_the_models_parameters_are_enough():
+    model = make_model()
+    head = make_optimizer(model[-1])  # type: ignore[index]
+    assert len(train_model(model, head, make_batches(), 1, CROSS_ENTROPY, "cpu", progress=False)) == 1
 
 
 def test_any_iterable_of_batches_will_do():
@@ -210,6 +288,84 @@ def test_a_plateau_scheduler_gets_the_metric_of_its_mode(mode, monkeypatch):
         assert seen == getattr(history, f"{part}_{'loss' if mode == 'min' else 'accuracy'}")
 
 
+class LikeAScheduler:
+    """Has the method, as schedulers of other libraries do, and is none of torch's."""
+
+    def step(self, epoch: int | None = None) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("scheduler_of", "named"),
+    [
+        (lambda _: LikeAScheduler(), "an object of type LikeAScheduler"),
+        (lambda o: [StepLR(o, 1)], "an object of type list"),
+        (lambda _: lambda epoch: 0.5**epoch, "an object of type function"),
+        (lambda _: StepLR, "the class StepLR"),
+        (lambda _: OurPlateau, "the class ReduceLROnPlateau"),
+        (lambda _: EachBatch(LikeAScheduler()), "an object of type LikeAScheduler"),  # type: ignore[arg-type]
+        (lambda _: EachBatch(StepLR), "the class StepLR"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_scheduler_is_refused_by_name(scheduler_of, named):
+    with pytest.raises(TypeError, match=rf"torch\.optim\.lr_scheduler.*not {named}"):
+        lrs_of_training(scheduler_of)
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_a_scheduler_of_another_optimizer_is_refused(marked):
+    def of_another(_: torch.optim.Optimizer):
+        scheduler = StepLR(make_optimizer(make_model()), 1)
+        return EachBatch(scheduler) if marked else scheduler
+
+    with pytest.raises(ValueError, match="the StepLR was made for another optimizer"):
+        lrs_of_training(of_another)
+    with pytest.raises(ValueError, match="the ReduceLROnPlateau was made for another optimizer"):
+        lrs_of_training(lambda _: ReduceLROnPlateau(make_optimizer(make_model())))
+
+
+def test_a_scheduler_of_batches_is_found_inside_another():
+    def chain(optimizer):
+        return SequentialLR(optimizer, [StepLR(optimizer, 1), OneCycleLR(optimizer, 0.1, 12)], [1])
+
+    with pytest.raises(ValueError, match=r"OneCycleLR counts batches.*EachBatch\(SequentialLR"):
+        lrs_of_training(chain)
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_the_courses_plateau_rule_does_what_torchs_does(mode):
+    def rates(make_scheduler):
+        model = make_model()
+        optimizer = torch.optim.SGD([{"params": [p]} for p in model.parameters()], lr=0.1)
+        train_model(
+            model, optimizer, make_batches(), 4, CROSS_ENTROPY, "cpu",
+            scheduler=make_scheduler(optimizer), callbacks=[recorder := RecordLr()], progress=False,
+        )  # fmt: skip
+        assert len({group["lr"] for group in optimizer.param_groups}) == 1
+        return recorder.lrs
+
+    settings = {"mode": mode, "factor": 0.5, "patience": 0, "threshold": 9.0, "threshold_mode": "abs"}
+    ours, torchs = rates(lambda _: OurPlateau(0.1, **settings)), rates(lambda o: ReduceLROnPlateau(o, **settings))
+    assert ours == pytest.approx(torchs)
+    assert ours[0] > ours[-1]
+
+
+def test_the_courses_plateau_rule_must_begin_at_the_optimizers_rate():
+    with pytest.raises(ValueError, match=r"is at a rate of 0\.2, the optimizer at 0\.1"):
+        lrs_of_training(lambda _: OurPlateau(0.2))
+    with pytest.raises(ValueError, match="waits for a metric"):
+        EachBatch(OurPlateau(0.1))  # type: ignore[arg-type]
+
+
+def test_a_plateau_scheduler_refuses_an_accuracy_that_is_not_there():
+    data, model = [(torch.ones(4, 2), torch.zeros(4, 3))], make_model()
+    optimizer = make_optimizer(model)
+    with pytest.raises(ValueError, match=r"ReduceLROnPlateau has no train_accuracy.*use train_loss"):
+        train_model(
+            model, optimizer, data, 1, nn.MSELoss(), "cpu",
+            scheduler=ReduceLROnPlateau(optimizer, "max"), progress=False,
+        )  # fmt: skip
+
+
 def test_a_scheduler_of_epochs_may_be_any_of_torch():
     _, history = lrs_of_training(lambda optimizer: CosineAnnealingLR(optimizer, T_max=3))
     assert history == pytest.approx([0.1 * (1 + math.cos(math.pi * epoch / 3)) / 2 for epoch in range(3)])
@@ -294,8 +450,122 @@ def test_early_stopping_says_what_it_lacks():
         )  # fmt: skip
     with pytest.raises(ValueError, match="val_f1"):
         EarlyStopping(1, "val_f1")
-    with pytest.raises(ValueError, match="at least 0"):
-        EarlyStopping(-1)
+    for patience, min_delta in ((-1, 0.0), (1, math.nan)):
+        with pytest.raises(ValueError, match="at least 0"):
+            EarlyStopping(patience, min_delta=min_delta)
+
+
+def train_once(model: nn.Module, callbacks: list[Callback], n_epochs: int = 2, lr: float = 0.1, **options) -> None:
+    train_model(
+        model, make_optimizer(model, lr), make_batches(), n_epochs, CROSS_ENTROPY, "cpu",
+        callbacks=callbacks, progress=False, **options,
+    )  # fmt: skip
+
+
+def test_early_stopping_forgets_an_earlier_training():
+    """The first training is the better one: its weights must not come back in the second model."""
+    stopping, first, second = EarlyStopping(5, "train_loss"), make_model(0), make_model(1)
+    train_once(first, [stopping], n_epochs=10)
+    train_once(second, [stopping], lr=1e-6)
+    assert stopping.best_epoch == 2
+    assert not torch.equal(first[0].weight, second[0].weight)  # type: ignore[index]
+    train_once(nn.Linear(2, 3), [stopping])
+
+
+def test_early_stopping_that_never_began_gives_no_weights_back():
+    class Refusing(Callback):
+        def before_training(self, run):  # noqa: ARG002
+            raise RuntimeError("not today")
+
+    stopping, second = EarlyStopping(5, "train_loss"), make_model(1)
+    train_once(make_model(0), [stopping])
+    before = copy.deepcopy(second.state_dict())
+    with pytest.raises(RuntimeError, match="not today"):
+        train_once(second, [Refusing(), stopping])
+    assert all(torch.equal(before[name], value) for name, value in second.state_dict().items())
+
+
+def test_early_stopping_tells_a_nan_from_what_is_missing():
+    spoiled = [(torch.full((2, 2), math.nan), torch.tensor([0, 1]))]
+    with pytest.raises(ValueError, match="val_loss is nan in epoch 1: look at the validation inputs"):
+        train_once(make_model(), [EarlyStopping(1)], val_dataloader=spoiled)
+    soft = [(torch.ones(4, 2), torch.ones(4, 3) / 3)]
+    with pytest.raises(ValueError, match=r"no val_accuracy.* not class numbers: use val_loss"):
+        train_once(make_model(), [EarlyStopping(1, "val_accuracy")], val_dataloader=soft)
+
+
+class Counting(nn.Linear):
+    """Keeps a list beside its weights, as an extra state."""
+
+    def __init__(self) -> None:
+        super().__init__(2, 3)
+        self.calls = []
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        self.calls.append(len(inputs))
+        return super().forward(inputs)
+
+    def get_extra_state(self) -> list[int]:
+        return self.calls
+
+    def set_extra_state(self, state: list[int]) -> None:
+        self.calls = state
+
+
+def test_early_stopping_gives_back_a_state_that_is_no_tensor():
+    model = Counting()
+    train_once(model, [EarlyStopping(0, "train_loss", min_delta=1e9)], n_epochs=3)  # never better than the first epoch
+    assert model.calls == [16, 16, 16, 2]
+
+
+class Recorder(Callback):
+    """Records the moments at which it is called."""
+
+    def __init__(self, moments: list[str], name: str = "", fails: bool = False) -> None:
+        self.moments, self.name, self.fails = moments, name, fails
+
+    def before_training(self, run):
+        assert run.epoch == 0
+        self.moments.append(f"{self.name} before")
+
+    def after_training(self, run):  # noqa: ARG002
+        self.moments.append(f"{self.name} after")
+        if self.fails:
+            raise RuntimeError("cannot tidy up")
+
+
+def test_callbacks_begin_and_end_in_order_also_when_one_fails():
+    moments = []
+    with pytest.raises(RuntimeError, match="cannot tidy up"):
+        train_once(make_model(), [Recorder(moments, "a", fails=True), Recorder(moments, "b")])
+    assert moments == ["a before", "b before", "a after", "b after"]
+
+
+@pytest.mark.parametrize(
+    ("callbacks_of", "named"),
+    [
+        (lambda _: EarlyStopping(1), "must be a list, not an object of type EarlyStopping"),
+        (lambda _: [EarlyStopping], "not the class EarlyStopping"),
+        (lambda o: [StepLR(o, 1)], "not an object of type StepLR"),
+        (lambda _: [print], "not an object of type builtin_function"),
+    ],
+)
+def test_what_is_no_callback_is_refused_by_name(callbacks_of, named):
+    model = make_model()
+    optimizer = make_optimizer(model)
+    with pytest.raises(TypeError, match=named):
+        train_model(
+            model, optimizer, make_batches(), 1, CROSS_ENTROPY, "cpu",
+            callbacks=callbacks_of(optimizer), progress=False,
+        )  # fmt: skip
+
+
+def test_one_progress_bar_serves_two_trainings(capsys):
+    bar = ProgressBar()
+    for _ in range(2):
+        train_once(make_model(), [bar])
+        shown = capsys.readouterr()
+        assert "8/8" in shown.err + shown.out
 
 
 def test_the_progress_bar_counts_batches_and_leaves_results_alone(capsys):
@@ -333,6 +603,24 @@ def test_evaluation_restores_the_mode_after_an_error():
     with pytest.raises(RuntimeError):
         evaluate_accuracy(model, [(torch.ones(2, 99), torch.zeros(2))], "cpu")
     assert model.training
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("kind", ["frozen", "exported", "inside another"])
+def test_networks_made_for_deployment_can_be_evaluated(kind):
+    model = make_model().eval()
+    expected = evaluate_accuracy(model, make_batches(n=48), "cpu")
+    if kind == "frozen":
+        deployed = torch.jit.freeze(torch.jit.script(model))
+    else:
+        n = torch.export.Dim("n", min=2)
+        deployed = torch.export.export(model, (torch.ones(16, 2),), dynamic_shapes=({0: n},)).module()
+    if kind == "inside another":
+        deployed = nn.Sequential(nn.Dropout(0.9), deployed)  # the dropout must not drop here
+    assert evaluate_accuracy(deployed, make_batches(n=48), "cpu") == expected
+    if kind == "inside another":
+        assert [deployed.training, deployed[0].training] == [True, True]
 
 
 def test_evaluate_loss_is_the_mean_over_examples():

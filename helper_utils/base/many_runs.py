@@ -15,7 +15,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.optim import Optimizer
 
 from helper_utils.base.seeds import set_seed
-from helper_utils.base.training import Device, LossFunction
+from helper_utils.base.training import Device, LossFunction, check_classes
 from helper_utils.data.datasets import Part
 
 _EVALUATED_AT_ONCE = 500  # examples; bounds the memory of an evaluation of many runs
@@ -93,7 +93,8 @@ def train_many(
         device: Where to train.
 
     Raises:
-        ValueError: There are no rates or no seeds, or a batch is larger than the training part.
+        ValueError: There are no rates or no seeds, a batch is larger than the training part, or the validation targets
+            are integers whose shape is not (N,).
     """
     if not len(lrs) or not len(seeds):
         raise ValueError(f"train_many needs at least one rate and one seed, not {len(lrs)} and {len(seeds)}")
@@ -186,6 +187,7 @@ class _Stack:
             if targets.is_floating_point():  # no classes, so no accuracy
                 n_correct += torch.nan
             else:
+                check_classes(logits[0], targets)
                 n_correct += (logits.argmax(dim=-1) == targets).sum(dim=-1)
         n_examples = len(part.targets)
         return (total_loss / n_examples).cpu().view(self.shape), (n_correct / n_examples).cpu().view(self.shape)

@@ -9,6 +9,8 @@ _MAX_SEED = 2**32 - 1  # NumPy's legacy generator takes 32 bits
 
 _SEEDS_PER_BASE = 1000
 
+MAX_BASE_SEED = (_MAX_SEED + 1) // _SEEDS_PER_BASE - 1  # all of its seeds are within the limit of `set_seed`
+
 
 def set_seed(seed: int = 42) -> None:
     """Seed Python's `random`, NumPy and torch on every device.
@@ -22,7 +24,7 @@ def set_seed(seed: int = 42) -> None:
     Raises:
         ValueError: The seed is not such an integer.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed <= _MAX_SEED:
+    if not _is_integer(seed) or not 0 <= seed <= _MAX_SEED:
         raise ValueError(f"seed must be an integer from 0 to {_MAX_SEED}, not {seed!r}")
     seed = int(seed)
     random.seed(seed)
@@ -34,14 +36,18 @@ def spawn_seeds(seed: int, n_seeds: int) -> list[int]:
     """Derive the seeds of several runs from one base seed; different base seeds share no run.
 
     Args:
-        seed: The base seed, at least 0.
+        seed: The base seed, an integer from 0 to 4294966: beyond it `set_seed` would not take the seeds.
         n_seeds: How many seeds, from 1 to 1000.
 
     Raises:
         ValueError: An argument is out of its range.
     """
-    if seed < 0:
-        raise ValueError(f"seed must be at least 0, not {seed}")
-    if not 1 <= n_seeds <= _SEEDS_PER_BASE:
-        raise ValueError(f"n_seeds must be from 1 to {_SEEDS_PER_BASE}, not {n_seeds}")
-    return [_SEEDS_PER_BASE * seed + run for run in range(n_seeds)]
+    if not _is_integer(seed) or not 0 <= seed <= MAX_BASE_SEED:
+        raise ValueError(f"a base seed must be an integer from 0 to {MAX_BASE_SEED}, not {seed!r}")
+    if not _is_integer(n_seeds) or not 1 <= n_seeds <= _SEEDS_PER_BASE:
+        raise ValueError(f"n_seeds must be from 1 to {_SEEDS_PER_BASE}, not {n_seeds!r}")
+    return [_SEEDS_PER_BASE * int(seed) + run for run in range(n_seeds)]
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -105,7 +105,7 @@ class AdaptiveClip(Callback):
         percentile: Above 0, at most 100, which never clips. The paper found 10 a good choice for its networks.
 
     Attributes:
-        norms: The norm at each step before clipping.
+        norms: The norm at each step of the last training before clipping.
         thresholds: What each of them was clipped to.
 
     Raises:
@@ -119,6 +119,10 @@ class AdaptiveClip(Callback):
         self.percentile = percentile
         self.norms: list[float] = []
         self.thresholds: list[float] = []
+
+    def before_training(self, run: TrainingRun) -> None:  # noqa: ARG002
+        """Forget the norms of an earlier training."""
+        self.norms, self.thresholds = [], []
 
     def before_step(self, run: TrainingRun) -> None:
         """Clip the gradients of the optimizer's parameters."""

@@ -3,17 +3,15 @@
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from helper_utils.base.callbacks import Callback, TrainingRun
-from helper_utils.base.plots import COLORS
+from helper_utils.gradient_clipping.clipping import get_gradients, total_norm
 
 if TYPE_CHECKING:
     import pandas as pd
-from helper_utils.gradient_clipping.clipping import get_gradients, total_norm
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 By = Literal["layer", "parameter"]
 
@@ -29,7 +27,7 @@ class GradientNorms(Callback):
         by: Whether to record a norm for each layer (all parameters of one module together) or for each parameter.
 
     Attributes:
-        steps: Epoch (from 1) and batch (from 0) of each step.
+        steps: Epoch (from 1) and batch (from 0) of each step of the last training.
         totals: The norm over all parameters of the model.
         norms: For each layer or parameter, in the model's order, one entry a step; None where there was no gradient.
     """
@@ -40,6 +38,10 @@ class GradientNorms(Callback):
         self.steps: list[tuple[int, int]] = []
         self.totals: list[float] = []
         self.norms: dict[str, list[float | None]] = {}
+
+    def before_training(self, run: TrainingRun) -> None:  # noqa: ARG002
+        """Begin a new record."""
+        self.steps, self.totals, self.norms = [], [], {}
 
     def before_step(self, run: TrainingRun) -> None:
         """Record the norms of this step."""
@@ -80,7 +82,7 @@ def gradient_norms(model: nn.Module, by: By = "layer") -> dict[str, float | None
     return {name: total_norm(group).item() if group else None for name, group in gradients.items()}
 
 
-def plot_gradient_flow(source: nn.Module | GradientNorms, *, axis: Axes | None = None) -> Figure:
+def plot_gradient_flow(source: nn.Module | GradientNorms, *, axis: "Axes | None" = None) -> "Figure":
     """Draw the norm of the gradient of each layer, on a logarithmic axis, from the first layer to the last.
 
     A cross at the bottom marks a layer without a gradient, a ring there one whose gradient is exactly 0, a triangle at
@@ -94,6 +96,10 @@ def plot_gradient_flow(source: nn.Module | GradientNorms, *, axis: Axes | None =
     Raises:
         ValueError: No layer has a gradient (was `backward` called?), or nothing is recorded yet.
     """
+    from matplotlib import pyplot as plt
+
+    from helper_utils.base.plots import COLORS
+
     if isinstance(source, GradientNorms):
         norms = source.norms
     else:

@@ -12,7 +12,7 @@ import torch
 from optuna.trial import BaseTrial
 from torch import Tensor, nn
 
-from helper_utils.base.callbacks import Callback, TrainingRun
+from helper_utils.base.callbacks import Callback, TrainingRun, latest_metric
 from helper_utils.base.devices import get_device
 from helper_utils.base.seeds import set_seed
 from helper_utils.base.training import train_model
@@ -27,18 +27,26 @@ class ReportToTrial(Callback):
     """Tell a trial the validation accuracy of each epoch, and end the training where the pruner says so.
 
     Args:
-        trial: The trial. With two objectives Optuna has no pruning, and nothing is told.
+        trial: The trial. With two objectives Optuna has no pruning: use this with one.
 
     Raises:
         optuna.TrialPruned: After an epoch, where the pruner says so.
+        ValueError: There is no validation accuracy, or the object is used for a second training: Optuna keeps the first
+            report of each epoch, and would judge the second training by the first.
     """
 
     def __init__(self, trial: BaseTrial) -> None:
-        self.trial = trial
+        self.trial, self._used = trial, False
+
+    def before_training(self, run: TrainingRun) -> None:  # noqa: ARG002
+        """Refuse a second training."""
+        if self._used:
+            raise ValueError("a trial takes the reports of one training: make another ReportToTrial of another trial")
+        self._used = True
 
     def after_epoch(self, run: TrainingRun) -> None:
         """Report the epoch's validation accuracy, and ask the pruner."""
-        self.trial.report(run.history.val_accuracy[-1], run.epoch)
+        self.trial.report(latest_metric(run, "val_accuracy", "the trial"), run.epoch)
         if self.trial.should_prune():
             raise optuna.TrialPruned(f"after epoch {run.epoch}")
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from helper_utils.base.training import Batches, Device, LossFunction
+from helper_utils.base.training import Batches, Device, LossFunction, check_optimizer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,9 +99,7 @@ def lr_range_test(
         raise ValueError(f"smoothing must be in [0, 1), not {smoothing}")
     if not stop_factor > 1:
         raise ValueError(f"stop_factor must be above 1, not {stop_factor}")
-    held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-    if not any(id(parameter) in held for parameter in model.parameters()):
-        raise ValueError("the optimizer does not hold the model's parameters: make it from model.parameters()")
+    check_optimizer(optimizer, model)
 
     model, optimizer = copy.deepcopy((model, optimizer))  # in one go, so that one copy holds the other's parameters
     model.to(device).train()
