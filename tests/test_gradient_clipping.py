@@ -286,6 +286,18 @@ def test_adaptive_clipping_is_the_loop_of_its_paper(percentile):
         torch.testing.assert_close(ours, theirs)
 
 
+def test_the_callbacks_forget_an_earlier_training():
+    used, fresh = (AdaptiveClip(50), GradientNorms()), (AdaptiveClip(50), GradientNorms())
+    model, optimizer, batches = make_training()
+    train(model, optimizer, [(100 * inputs, targets) for inputs, targets in batches], used)
+    for callbacks in (used, fresh):
+        model, optimizer, batches = make_training()
+        train(model, optimizer, batches, callbacks)
+    assert used[0].thresholds == fresh[0].thresholds
+    assert used[0].norms == fresh[0].norms
+    assert used[1].to_frame().equals(fresh[1].to_frame())
+
+
 def test_the_hundredth_percentile_never_clips():
     model, optimizer, batches = make_training()
     train(model, optimizer, batches, [AdaptiveClip(100)])

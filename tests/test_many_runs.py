@@ -112,6 +112,12 @@ def test_regression_has_a_loss_and_no_accuracy(part):
     assert runs.val_accuracies.isnan().all()
 
 
+@pytest.mark.parametrize("targets", [torch.zeros(70, 1, dtype=torch.long), torch.zeros(70, 3, dtype=torch.long)])
+def test_validation_targets_that_are_no_list_of_classes_are_refused(part, targets):
+    with pytest.raises(ValueError, match=r"targets must have shape \(N,\), not \(70, [13]\): take targets\."):
+        train_many(make_mlp, part, lrs=LRS, seeds=SEEDS, n_epochs=1, val=Part(part.inputs, targets))
+
+
 def test_dropout_draws_for_each_run_and_only_in_training(part):
     runs = train_many(
         lambda: nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(6, 3)),

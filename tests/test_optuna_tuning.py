@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import os
 import pickle
 import shutil
@@ -24,8 +25,11 @@ from optuna.trial import FixedTrial, TrialState
 from torch import nn
 
 from helper_utils import load_dataset, set_seed
+from helper_utils.base.callbacks import TrainingRun
+from helper_utils.base.history import History
 from helper_utils.flexible_cnn import FlexibleCNN, train_with_recipe
 from helper_utils.optuna_tuning import FlexibleCNNObjective, FullyConnectedObjective, run_study
+from helper_utils.optuna_tuning.objectives import ReportToTrial
 
 FILES = ["trials.journal", "trials.db"]
 run_quietly = functools.partial(run_study, progress=False)
@@ -487,6 +491,20 @@ def test_the_two_objectives_of_a_cnn_are_accuracy_and_size():
         model = objective.make_model(FixedTrial(trial.params), load_dataset("digits"))
         assert 0 <= accuracy <= 1
         assert size == sum(parameter.numel() for parameter in model.parameters()) * 4 / 1024**2
+
+
+def test_a_trial_takes_the_reports_of_one_training_only():
+    callback, run = ReportToTrial(FixedTrial({})), TrainingRun(nn.Linear(1, 1), None, History(), 1, 1)  # type: ignore[arg-type]
+    callback.before_training(run)
+    with pytest.raises(ValueError, match="the reports of one training"):
+        callback.before_training(run)
+
+
+def test_a_training_without_validation_data_has_nothing_to_report():
+    run = TrainingRun(nn.Linear(1, 1), None, History(), 1, 1)  # type: ignore[arg-type]
+    run.history.append(0.5, 0.5, math.nan, math.nan, 0.1, 1.0)
+    with pytest.raises(ValueError, match="the trial has no val_accuracy"):
+        ReportToTrial(FixedTrial({})).after_epoch(run)
 
 
 def test_a_trial_is_pruned_after_the_epoch_in_which_it_falls_behind():

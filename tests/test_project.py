@@ -102,6 +102,7 @@ def modules_after(code: str) -> set[str]:
         ("from helper_utils import claim, record", []),
         ("from helper_utils import load_dataset, train_model, evaluate_accuracy, set_seed", ["torch"]),
         ("import helper_utils.base.plots", ["matplotlib"]),
+        ("from helper_utils.gradient_clipping import AdaptiveClip, plot_gradient_flow", ["torch"]),
     ],
 )
 def test_heavy_packages_load_only_where_used(code, allowed):

@@ -163,6 +163,8 @@ class _Stack:
 
         def loss(parameters: dict, buffers: dict, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
             logits = functional_call(self.model, (parameters, buffers), (inputs,))
+            if not self.model.training and not targets.is_floating_point():
+                check_classes(logits, targets)
             return loss_fcn(logits, targets), logits
 
         self._of_own_batches = vmap(loss, randomness="different")
@@ -187,7 +189,6 @@ class _Stack:
             if targets.is_floating_point():  # no classes, so no accuracy
                 n_correct += torch.nan
             else:
-                check_classes(logits[0], targets)
                 n_correct += (logits.argmax(dim=-1) == targets).sum(dim=-1)
         n_examples = len(part.targets)
         return (total_loss / n_examples).cpu().view(self.shape), (n_correct / n_examples).cpu().view(self.shape)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -12,12 +12,10 @@ METRICS: tuple[str, ...] = ("accuracy", "model_size_mb", "inference_time_ms")  #
 
 DEFAULT_WEIGHTS = {"accuracy": 0.5, "model_size_mb": 0.2, "inference_time_ms": 0.3}
 
-Table = TypeVar("Table", bound="Mapping[str, Mapping[str, float]] | pd.DataFrame")
-
 
 def select_best_model_constraint_based(
-    results: Table, max_size_mb: float, max_inference_ms: float
-) -> tuple[str | None, Table]:
+    results: "Mapping[str, Mapping[str, float]] | pd.DataFrame", max_size_mb: float, max_inference_ms: float
+) -> tuple[str | None, dict[str, dict[str, float]]]:
     """Choose the most accurate model among those that are small and fast enough.
 
     Of equally accurate ones it is the smaller, then the faster, then the first in the table.
@@ -28,8 +26,9 @@ def select_best_model_constraint_based(
         max_inference_ms: The longest time, itself allowed; `math.inf` for any.
 
     Returns:
-        Always a pair: the chosen name, or None if no model is viable; and the rows of the viable models, in the order
-        and of the kind (mapping or DataFrame) in which they were given.
+        Always a pair: the chosen name, or None if no model is viable; and a dict from the names of the viable models to
+        their metrics, in the order of the table, with all of its columns. If no model is viable: None and an empty
+        dict.
 
     Raises:
         TypeError: The table is neither a mapping nor a DataFrame.
@@ -44,7 +43,8 @@ def select_best_model_constraint_based(
         name for name, (_, size, duration) in table.items() if size <= max_size_mb and duration <= max_inference_ms
     ]
     best = min(viable, key=lambda name: _order(table[name]), default=None)
-    return best, _rows(results, viable)
+    rows = results if isinstance(results, Mapping) else results.to_dict(orient="index")
+    return best, {name: dict(rows[name]) for name in viable}
 
 
 def select_best_model_weighted(
@@ -186,12 +186,6 @@ def _is_finite(value: Any) -> bool:
         return math.isfinite(value)
     except TypeError:
         return False
-
-
-def _rows(results: Any, names: list[str]) -> Any:
-    if isinstance(results, Mapping):
-        return {name: results[name] for name in names}
-    return results.loc[names]
 
 
 def _order(metrics: tuple[float, float, float]) -> tuple[float, float, float]:

@@ -2,19 +2,20 @@
 
 import time
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from helper_utils.base.training import Batches, Device, evaluate_accuracy, evaluation_mode
-
-if TYPE_CHECKING:
-    pass
 
 _MB = 1024**2
 
@@ -23,7 +24,9 @@ def get_model_size(model: nn.Module) -> float:
     """Return how much memory a model's parameters and buffers take, in MB of 1024² bytes.
 
     What several tensors share is counted once: a layer that is used twice, tied weights, views of one tensor. Buffers
-    such as the running statistics of batch norm count too, also those that are not saved.
+    such as the running statistics of batch norm count too, also those that are not saved. So do the packed weights of
+    quantized layers and the constants of a network that was frozen by `torch.jit.freeze`; of a sparse tensor, its
+    indices and values.
 
     Args:
         model: On any device, "meta" included.
@@ -129,14 +132,20 @@ def count_multiply_adds(model: nn.Module, input_data: Tensor) -> int:
 
     `torch.utils.flop_counter.FlopCounterMode` counts what matrix products, convolutions and attention compute, a
     multiply-add as 2 operations; this is half of it. Norms, activations, poolings and the addition of a bias count
-    nothing there.
+    nothing there. Added here are products with a vector, recurrent layers and quantized layers; attention layers are
+    computed by their parts meanwhile. A sparse weight counts as a dense one.
 
     Args:
         model: Any module that takes one tensor.
         input_data: A batch; twice as many examples are twice as many multiply-adds.
+
+    Raises:
+        ValueError: The model uses an operator whose work is hidden from the counter.
     """
-    with evaluation_mode(model), FlopCounterMode(display=False) as counter:
-        model(input_data.to(_device_of(model, input_data)))
+    input_data = input_data.to(_device_of(model, input_data))
+    counter = FlopCounterMode(display=False, custom_mapping=_more_products())
+    with evaluation_mode(model), _without_fused_attention(), _RefuseHiddenWork(), counter:
+        model(input_data)
     return counter.get_total_flops() // 2
 
 
@@ -205,28 +214,149 @@ def evaluate_efficiency(
         "throughput": 1000 * of_batch.batch_size / of_batch.median,
         "batch_size": of_batch.batch_size,
         "multiply_adds": count_multiply_adds(model, batch[:1]),
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "parameters": _count_parameters(model),
         "peak_memory_mb": peak_memory(model, batch),
         "num_threads": of_one.num_threads,
     }
 
 
 def _storages(model: nn.Module) -> dict[int, torch.UntypedStorage]:
-    """Return the pieces of memory behind parameters and buffers, each once, under the address of torch's record."""
+    """Return the pieces of memory behind all tensors of a model, each once, under the address of torch's record."""
     storages = {}
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+    for name, tensor in _tensors(model):
         if nn.parameter.is_lazy(tensor):
             raise ValueError(
                 f"{name!r} belongs to a lazy layer and has no shape yet: pass a batch through the model first"
             )
-        storage = tensor.untyped_storage()
-        storages[storage._cdata] = storage  # as torch.save does, to write a shared piece once
+        for part in _dense_parts(tensor):
+            storage = part.untyped_storage()
+            storages[storage._cdata] = storage  # as torch.save does, to write a shared piece once
     return storages
 
 
+def _tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Give the parameters and the buffers, and the weights that are neither: packed ones, and constants."""
+    yield from model.named_parameters()
+    yield from model.named_buffers()
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            values = _constants(module)
+        else:
+            state: dict[str, Any] = {}
+            module._save_to_state_dict(state, "", keep_vars=True)  # of this module alone, without its children
+            known = {*module._parameters, *module._buffers, "_extra_state"}
+            values = [value for key, value in state.items() if key not in known]
+        yield from ((name, tensor) for tensor in _tensors_in(values))
+
+
+def _constants(module: torch.jit.ScriptModule) -> list[Any]:
+    """Return the constants of a scripted module: freezing makes them of its weights."""
+    try:
+        graph: Any = module.graph
+    except RuntimeError:  # a module without a forward method
+        return []
+    return [node.output().toIValue() for node in graph.findAllNodes("prim::Constant")]
+
+
+def _tensors_in(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, torch.ScriptObject):  # packed weights
+        yield from _tensors_in(value.__getstate__())
+    elif isinstance(value, tuple | list):
+        for entry in value:
+            yield from _tensors_in(entry)
+
+
+def _dense_parts(tensor: Tensor) -> list[Tensor]:
+    """Return the dense tensors in which a tensor is stored."""
+    if tensor.layout == torch.sparse_coo:
+        return [tensor._indices(), tensor._values()]
+    if tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
+        return [tensor.crow_indices(), tensor.col_indices(), tensor.values()]
+    if tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
+        return [tensor.ccol_indices(), tensor.row_indices(), tensor.values()]
+    if tensor.layout != torch.strided:
+        return [tensor.to_dense()]
+    if tensor.is_quantized and tensor.qscheme() in (torch.per_channel_affine, torch.per_channel_symmetric):
+        return [tensor, tensor.q_per_channel_scales(), tensor.q_per_channel_zero_points()]
+    return [tensor]
+
+
+def _count_parameters(model: nn.Module) -> int:
+    """Count the numbers that are learned, a shared parameter once, those of packed and frozen layers included."""
+    parameters = list(model.parameters())
+    known = {id(tensor) for tensor in (*parameters, *model.buffers())}
+    packed = [t for _, t in _tensors(model) if id(t) not in known and (isinstance(t, nn.Parameter) or t.ndim > 1)]
+    return sum(_dense_parts(tensor)[-1 if tensor.is_sparse else 0].numel() for tensor in parameters + packed)
+
+
+def _more_products() -> dict[Any, Any]:
+    """Return how many operations (two for a multiply-add) the operators compute that torch's counter leaves out."""
+
+    def of_vectors(*shapes: Any, out_shape: Any = None, **_: Any) -> int:  # noqa: ARG001
+        matrix = max((shape for shape in shapes if isinstance(shape, torch.Size)), key=len)
+        return 2 * matrix.numel()
+
+    def of_packed(_inputs: Tensor, weight: Any, *_: Any, out_val: Tensor, **__: Any) -> int:
+        return 2 * out_val.numel() * weight.unpack()[0][0].numel()  # each output sums over one filter
+
+    def of_recurrent(inputs: Any, *weights: Any, out_shape: Any = None, **_: Any) -> int:  # noqa: ARG001
+        of_layers = weights[0] if isinstance(weights[0], list) else weights[:2]  # cuDNN's are a list
+        n_steps = inputs[:-1].numel()  # times examples
+        return 2 * n_steps * sum(weight.numel() for weight in of_layers if len(weight) == 2)
+
+    of_packed._get_raw = True  # type: ignore[attr-defined]  # the counter then gives tensors, not shapes
+    aten = torch.ops.aten
+    return {
+        **dict.fromkeys((aten.mv, aten.addmv, aten.dot, aten.vdot), of_vectors),
+        **dict.fromkeys((aten.mkldnn_rnn_layer, aten._cudnn_rnn, aten.miopen_rnn), of_recurrent),
+        **{getattr(torch.ops.quantized, name): of_packed for name in _PACKED_PRODUCTS},
+    }
+
+
+_PACKED_PRODUCTS = (
+    *("linear", "linear_relu", "linear_dynamic", "linear_relu_dynamic", "linear_dynamic_fp16"),
+    *(f"conv{n}d{end}" for n in (1, 2, 3) for end in ("", "_relu", "_dynamic")),
+)
+
+_HIDDEN_WORK = {
+    "aten::_cdist_forward",
+    "aten::_native_multi_head_attention",
+    "aten::_transformer_encoder_layer_fwd",
+    "aten::_trilinear",
+    "aten::to_mkldnn",
+}
+
+
+class _RefuseHiddenWork(TorchDispatchMode):
+    """While it is active: an error for operators that multiply and that the counter would count as no work."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        name = func._schema.name
+        is_packed = any(isinstance(argument, torch.ScriptObject) for argument in tree_leaves(args))
+        if name in _HIDDEN_WORK or (is_packed and name.removeprefix("quantized::") not in _PACKED_PRODUCTS):
+            raise ValueError(
+                f"the multiply-adds of {name} cannot be counted: count those of the network as it was trained"
+            )
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def _without_fused_attention() -> Iterator[None]:
+    """Compute attention layers by products that can be counted, not by one operator for the whole layer."""
+    mha = torch.backends.mha
+    fastpath = mha.get_fastpath_enabled()
+    mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        mha.set_fastpath_enabled(fastpath)
+
+
 def _device_of(model: nn.Module, input_data: Tensor) -> torch.device:
-    tensors = (*model.parameters(), *model.buffers())
-    return tensors[0].device if tensors else input_data.device
+    return next((tensor.device for _, tensor in _tensors(model)), input_data.device)
 
 
 def _synchronize(device: torch.device) -> None:
@@ -246,8 +376,8 @@ class _LivingTensors(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         outputs = func(*args, **(kwargs or {}))
         for output in outputs if isinstance(outputs, tuple | list) else (outputs,):
-            if isinstance(output, Tensor):
-                self._add(output.untyped_storage())
+            for part in _dense_parts(output) if isinstance(output, Tensor) else ():
+                self._add(part.untyped_storage())
         return outputs
 
     def _add(self, storage: torch.UntypedStorage) -> None:
