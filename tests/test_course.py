@@ -18,7 +18,14 @@ from helper_utils.course.cli import course
 from helper_utils.course.commands.run import set_parameters
 from helper_utils.course.errors import CourseError
 from helper_utils.course.lessons import find_lessons, notebooks_directory, read_lesson
-from helper_utils.course.parameters import MAX_SEED, Parameter, assign_options, check_profile, read_parameters
+from helper_utils.course.parameters import (
+    MAX_SEED,
+    Parameter,
+    assign_options,
+    check_classes,
+    check_profile,
+    read_parameters,
+)
 
 INTRODUCTION = """# 01 · How good is it?
 
@@ -429,6 +436,65 @@ def test_the_defaults_of_the_course_keep_the_limits_of_their_comments(lesson):
         parameter.convert(parameter.default_value)
     with pytest.raises(CourseError, match="below the smallest value, 0"):
         lesson.parameters["seed"].convert("-1")
+
+
+@pytest.fixture
+def pictures(tmp_path) -> str:
+    for name in ("ant", "bee", "wasp"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(6):
+            (tmp_path / "pictures" / name / f"{number}.png").touch()
+    return f"folder:{tmp_path / 'pictures'}"
+
+
+DATASET = 'dataset: str = "digits"  # digits, shapes, or folder:PATH\nunseen: int = 3  # below the number of classes'
+
+
+@pytest.mark.parametrize("value", ["mnsit", "folder:/no/such/folder", "folder:notebooks"])
+@pytest.mark.parametrize("command", ["run", "sweep"])
+def test_a_data_set_that_is_not_there_is_refused_before_anything_runs(notebooks, tmp_path, monkeypatch, value, command):
+    monkeypatch.chdir(tmp_path)
+    write_lesson(notebooks / "05_optimizers.ipynb", parameters=DATASET)
+    result = call(command, "5", "-p", "dataset", value, notebooks=notebooks)
+    assert (result.exit_code, result.output.count("\n")) == (1, 1)
+    assert result.output.startswith("Error: parameter 'dataset' of 05_optimizers: ")
+    assert value.removeprefix("folder:") in result.output
+    assert list(tmp_path.iterdir()) == [notebooks]
+
+
+def test_a_class_that_the_data_set_does_not_have(pictures):
+    parameters = read_parameters(DATASET, "18_distillation")
+    check_classes(parameters, {})
+    check_classes(parameters, {"unseen": 9})
+    check_classes(parameters, {"dataset": pictures, "unseen": 2})
+    for values, message in [
+        ({"unseen": 10}, "'unseen' of 18_distillation: 10 is not below the number of classes of 'digits', 10"),
+        ({"dataset": pictures}, "'unseen' of 18_distillation: 3 is not below the number of classes of .*, 3"),
+    ]:
+        with pytest.raises(CourseError, match=message):
+            check_classes(parameters, values)
+
+
+@pytest.mark.parametrize("command", ["run", "sweep"])
+def test_run_and_sweep_compare_a_class_with_the_data_set(notebooks, pictures, command):
+    write_lesson(notebooks / "18_distillation.ipynb", parameters=DATASET)
+    result = call(command, "18", "-p", "dataset", pictures, notebooks=notebooks)
+    assert result.exit_code == 1
+    assert "3 is not below the number of classes" in result.output
+
+
+def test_the_profile_names_itself_in_every_error(notebooks):
+    (notebooks / "profiles").mkdir()
+    for text, message in [
+        ("01_metrcs: {lr: 1}", "unknown lesson '01_metrcs': did you mean '01_metrics'?"),
+        ("01_metrics: {seed: -3}", "parameter 'seed' of 01_metrics: -3 is below the smallest value, 0"),
+        ("1: {}", "unknown lesson 1: known are: 01_metrics, 14_optuna_tuning"),
+    ]:
+        (notebooks / "profiles" / "full.yaml").write_text(text)
+        result = call("run", "--profile", "full", notebooks=notebooks)
+        assert result.exit_code == 1
+        assert result.output.startswith("Error: the profile ")
+        assert result.output.endswith(f"full.yaml: {message}\n")
 
 
 # Whatever goes wrong: one line, status 1, nothing left behind

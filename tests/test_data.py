@@ -241,7 +241,7 @@ def test_known_names_pass_the_check_without_their_files(tmp_path: Path, monkeypa
     assert names == ["digits", "shapes", *downloads.DOWNLOADS]
     assert folder == "folder:PATH"
     for name in names:
-        check_dataset(name)
+        assert check_dataset(name) == 10
     assert not list(tmp_path.iterdir())
 
 

@@ -4,7 +4,8 @@ The cell is parsed, never run. (papermill's own inspection knows no `int | None`
 
 A limit that a comment states is checked before anything runs. It is written as `at least 3`, `64 or more`, `at most 9`,
 `from 8 to 40`, `above 0`, `below 1` or `one of macro, micro`; a list obeys it in each of its items. The limits of
-`seed` are added to its comment.
+`seed` are added to its comment. Where a comment offers `folder:PATH`, the value must name a data set; a number `below
+the number of classes` is compared with the data set that the parameter `dataset` names.
 """
 
 import ast
@@ -15,6 +16,7 @@ import re
 import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from helper_utils.course.errors import CourseError, nearest
@@ -70,8 +72,8 @@ class Parameter:
             The value in the annotated type.
 
         Raises:
-            CourseError: If it does not fit the type, or breaks a limit of the comment; the message names the
-                parameter, the value and what was expected.
+            CourseError: If it does not fit the type, breaks a limit of the comment or names a data set that is not
+                there; the message names the parameter, the value and what was expected.
         """
         owner = f"parameter {self.name!r}" + (f" of {self.lesson}" if self.lesson else "")
         try:
@@ -83,6 +85,11 @@ class Parameter:
         for item in converted if isinstance(converted, list | tuple) else [converted]:
             if problem := broken_limit(item, self.help):
                 raise CourseError(f"{owner}: {problem}")
+        if "folder:PATH" in self.help and isinstance(converted, str):
+            try:
+                _count_classes(converted)
+            except (OSError, ValueError) as error:
+                raise CourseError(f"{owner}: {error}") from None
         return converted
 
 
@@ -186,6 +193,30 @@ def check_profile(profile: Mapping[str, Any], lesson: str, parameters: Mapping[s
         if name not in parameters:
             raise CourseError(f"unknown parameter {name!r} of {lesson}: {nearest(str(name), parameters)}")
     return {name: parameters[name].convert(value) for name, value in values.items()}
+
+
+def check_classes(parameters: Mapping[str, Parameter], values: Mapping[str, Any]) -> None:
+    """Check the numbers that must be `below the number of classes` of the data set.
+
+    Args:
+        parameters: A lesson's parameters.
+        values: The values other than the defaults.
+
+    Raises:
+        CourseError: One of them is not.
+    """
+    limited = [parameter for parameter in parameters.values() if "below the number of classes" in parameter.help]
+    if not limited or "dataset" not in parameters:
+        return
+    dataset = values.get("dataset", parameters["dataset"].default_value)
+    n_classes = _count_classes(dataset)
+    for parameter in limited:
+        value = values.get(parameter.name, parameter.default_value)
+        if value is not None and value >= n_classes:
+            raise CourseError(
+                f"parameter {parameter.name!r} of {parameter.lesson}: {value} is not below the number of classes of "
+                f"{dataset!r}, {n_classes}"
+            )
 
 
 def _comments(cell: str) -> dict[int, str]:
@@ -318,3 +349,11 @@ def _literal(text: str) -> Any:
         return ast.literal_eval(text.strip())
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return text
+
+
+@cache  # the lessons of a run mostly have the same data set
+def _count_classes(dataset: str) -> int:
+    """Check that a data set is there, without reading its images, and return how many classes it has."""
+    from helper_utils.data import check_dataset
+
+    return check_dataset(dataset)

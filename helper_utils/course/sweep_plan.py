@@ -13,7 +13,7 @@ from typing import Any
 
 from helper_utils.course.errors import CourseError, nearest
 from helper_utils.course.lessons import Lesson, source
-from helper_utils.course.parameters import Parameter
+from helper_utils.course.parameters import Parameter, check_classes
 from helper_utils.course.reports.tables import as_text
 
 MAX_RUNS = 1000
@@ -98,6 +98,8 @@ def make_sweep(lesson: Lesson, options: Sequence[tuple[str, str]], *, strict: bo
         raise CourseError(
             "two combinations would have the same file name: do two values differ in upper and lower case only?"
         )
+    for values in sweep.runs.values():
+        check_classes(lesson.parameters, values)
     return sweep
 
 

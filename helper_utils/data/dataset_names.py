@@ -8,9 +8,10 @@ from .folders import find_images
 
 FOLDER = "folder:"
 DATASET_NAMES = ("digits", "shapes", "mnist", "fashion_mnist", "cifar10", f"{FOLDER}PATH")
+N_CLASSES = 10  # of each of those with a name
 
 
-def check_dataset(name: str) -> None:
+def check_dataset(name: str) -> int:
     """Check in milliseconds what `load_dataset(name)` would find wrong at once.
 
     That is an unknown name, a folder that does not exist or cannot be read, one with too few classes or images, or one
@@ -19,16 +20,19 @@ def check_dataset(name: str) -> None:
     Args:
         name: A name for `load_dataset`.
 
+    Returns:
+        The number of classes.
+
     Raises:
         ValueError: As `load_dataset` raises it.
         OSError: As `load_dataset` raises it.
     """
     if name.startswith(FOLDER):
-        find_images(name.removeprefix(FOLDER))
-    elif name in DATASET_NAMES:
-        data_directory()
-    else:
+        return len(find_images(name.removeprefix(FOLDER))["train"])
+    if name not in DATASET_NAMES:
         raise unknown_dataset(name)
+    data_directory()
+    return N_CLASSES
 
 
 def unknown_dataset(name: str) -> ValueError:

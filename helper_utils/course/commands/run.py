@@ -11,7 +11,7 @@ import yaml
 from helper_utils.course.errors import CourseError, nearest
 from helper_utils.course.files import results_folder, shown
 from helper_utils.course.lessons import Lesson, lesson_paths, source
-from helper_utils.course.parameters import assign_options, check_profile
+from helper_utils.course.parameters import assign_options, check_classes, check_profile
 from helper_utils.course.reports.run import Report
 from helper_utils.course.running.display import make_progress
 from helper_utils.course.running.notebook import UNREADABLE, Job, Result
@@ -50,7 +50,10 @@ def set_parameters(
     except CourseError as error:
         raise CourseError(f"the profile {shown(path)}: {error.message}") from None
     from_options = assign_options(list(options), parameters)
-    return {name: from_profile[name] | from_options[name] for name in parameters}
+    values = {name: from_profile[name] | from_options[name] for name in parameters}
+    for name, known in parameters.items():
+        check_classes(known, values[name])
+    return values
 
 
 def make_jobs(
