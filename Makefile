@@ -7,8 +7,8 @@ READY := $(VENV)/.ready
 # Two test files at a time, and one thread for each process: several kernels then share the cores without a fight.
 WORKERS ?= 2
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
-# GNU's threads spin while they wait, and a busy machine then takes ten times as long: let them sleep soon.
-export GOMP_SPINCOUNT ?= 20000
+# GNU's threads spin while they wait, and a busy machine then takes many times as long: let them sleep.
+export GOMP_SPINCOUNT ?= 0
 
 # An environment that does not find this very package (Python was upgraded, the folder was moved) is made again.
 FINDS_US := import helper_utils, os, sys; sys.exit(not os.path.samefile(os.path.dirname(helper_utils.__file__), sys.argv[1]))

@@ -1,6 +1,8 @@
 """The plan of a run, its display and its report, without running anything."""
 
+import errno
 import io
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree
@@ -8,11 +10,12 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
-from helper_utils.course.commands import run
 from helper_utils.course.commands.run import make_jobs
-from helper_utils.course.files import results_folder, shown
+from helper_utils.course.errors import CourseError
+from helper_utils.course.files import check_writable, results_folder, shown, write_text
 from helper_utils.course.lessons import Lesson
 from helper_utils.course.reports.run import Report
+from helper_utils.course.running import processes
 from helper_utils.course.running.display import LineProgress, LiveProgress, make_progress
 from helper_utils.course.running.notebook import NOT_RUN, Job, Result
 
@@ -25,6 +28,49 @@ def test_two_runs_in_one_second_get_two_folders(tmp_path, monkeypatch):
     assert shown(Path("/elsewhere")) == str(Path("/elsewhere"))
 
 
+def test_a_folder_of_results_is_given_away_once(tmp_path):
+    now = datetime(2026, 11, 21, 10, 30, 0)
+    (tmp_path / "empty").mkdir()
+    for name in ("new", "empty"):
+        assert results_folder(str(tmp_path / name), now) == tmp_path / name
+        with pytest.raises(CourseError, match="the folder is not empty"):  # though nothing has been written yet
+            results_folder(str(tmp_path / name), now)
+
+
+def test_of_two_runs_that_find_a_folder_empty_one_gets_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "iterdir", lambda _: iter(()))
+    results_folder(str(tmp_path), datetime(2026, 11, 21))
+    with pytest.raises(CourseError, match="never overwritten"):
+        results_folder(str(tmp_path), datetime(2026, 11, 21))
+
+
+def test_what_does_not_fit_on_the_disk_leaves_nothing(tmp_path, monkeypatch):
+    (tmp_path / "kept.txt").write_text("before")
+
+    def no_space(path: Path, content: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(content[:1])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", no_space)
+    with pytest.raises(OSError, match="No space left on device"):
+        write_text(tmp_path / "kept.txt", "after")
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
+    assert (tmp_path / "kept.txt").read_text() == "before"
+
+
+def test_a_folder_in_which_nothing_can_be_written_is_refused(tmp_path, monkeypatch):
+    check_writable(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+    def read_only(**_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", read_only)
+    with pytest.raises(CourseError, match=r"cannot write into .*: Read-only file system"):
+        check_writable(tmp_path)
+
+
 JOB = Job("01_good", Path("01_good.ipynb"), Path("runs/01_good.ipynb"), n_cells=3)
 CLAIMS = [{"sentence": "yes", "holds": True, "evidence": None}, {"sentence": "no", "holds": False, "evidence": None}]
 
@@ -35,14 +81,11 @@ def lessons(tmp_path) -> list[Lesson]:
     return [Lesson(tmp_path / f"0{number}_topic.ipynb", code) for number in (1, 2, 3)]
 
 
-def test_jobs_divide_the_cores(lessons, tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "n_cores", lambda: 8)
-    for wanted, at_once, threads in ((None, 3, 2), (1, 1, 8), (2, 2, 4), (20, 3, 2)):
-        jobs, n_at_once = make_jobs(lessons, {}, tmp_path, n_at_once=wanted, timeout=5)
-        assert n_at_once == at_once
-        assert {job.n_threads for job in jobs} == {threads}
-    monkeypatch.setattr(run, "n_cores", lambda: 1)
-    assert make_jobs(lessons, {}, tmp_path, n_at_once=3, timeout=5)[0][0].n_threads == 1
+def test_as_many_jobs_run_at_once_as_there_are_cores_but_never_more_than_four(lessons, tmp_path, monkeypatch):
+    for cores, wanted, at_once in ((8, None, 4), (2, None, 2), (1, None, 1), (8, 1, 1), (2, 3, 3), (8, 20, 6)):
+        monkeypatch.setattr(processes, "n_cores", lambda cores=cores: cores)
+        assert make_jobs(lessons * 2, {}, tmp_path, n_at_once=wanted, timeout=5)[1] == at_once
+    assert make_jobs([], {}, tmp_path, n_at_once=None, timeout=5) == ([], 1)
 
 
 def test_claims_are_strict_where_the_parameters_are_the_defaults(lessons, tmp_path):
@@ -69,6 +112,23 @@ def test_the_live_table_shows_cells_and_status():
     shown_last = file.getvalue().rpartition("lesson")[2]
     for text in ("01_good", "2/3", "1.5", "failed", "1 of 2 claims hold", "cell 2: ValueError: [red]"):
         assert text in shown_last
+
+
+def test_of_many_jobs_the_live_table_shows_those_that_run():
+    jobs = [replace(JOB, label=f"seed={seed}") for seed in range(99)]
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=100)
+    with LiveProgress(console, jobs) as progress:
+        for job in jobs[:3]:
+            progress.start(job)
+        progress.finish(jobs[0], Result("01_good", "passed", 1.5))
+        progress.finish(jobs[2], Result("01_good", "failed", 1.5))
+    shown_last = file.getvalue().rpartition("status")[2]
+    assert "seed=1 " in shown_last
+    assert "2 of 99 ended" in shown_last
+    assert "1 did not pass" in shown_last
+    assert "seed=2 " not in shown_last
+    assert "seed=50" not in shown_last
 
 
 def test_a_file_gets_lines_instead_of_a_live_table(capsys):

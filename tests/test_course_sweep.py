@@ -1,11 +1,11 @@
 """`course sweep`: the combinations, the report of made-up results, and real sweeps with all that can end them."""
 
-import contextlib
 import csv
 import datetime
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import PATIENCE, Course, wait_until, write_notebook
 
-from helper_utils.course.commands.sweep import run_sweep
+from helper_utils.course.commands.sweep import resume_command, run_sweep
 from helper_utils.course.errors import CourseError
 from helper_utils.course.lessons import Lesson
 from helper_utils.course.reports.sweep import SweepReport
@@ -146,16 +146,41 @@ def test_resume_refuses_the_folder_of_another_sweep(tmp_path):
             run_sweep(wanted, output=output and str(output), resume=resume, n_at_once=1, timeout=1)
 
 
-def test_a_finished_sweep_runs_nothing_again_and_says_when_the_lesson_has_changed(tmp_path, capsys):
+def test_the_fingerprints_follow_the_code():
+    cells = [*LESSON.cells, {"cell_type": "code", "source": "1"}]
+    code, other = (Sweep(Lesson(LESSON.path, content), {"seed": [0]}).code for content in (LESSON.cells, cells))
+    assert {part for part in code if code[part] != other[part]} == {"code of the lesson"}
+    assert all(code.values())
+
+
+def test_the_command_to_go_on_with_is_complete(tmp_path):
+    words = ["sweep", "01", "-p", "dataset", "a b,c"]
+    assert resume_command(words, tmp_path) == f"course sweep 01 -p dataset 'a b,c' --output {tmp_path} --resume"
+    for named in (["--output", "x"], ["--output=x"]):
+        assert resume_command([*words, *named], tmp_path).endswith(f"{shlex.join(named)} --resume")
+    assert resume_command([*words, "--output", "x", "--resume"], tmp_path).endswith("'a b,c' --output x --resume")
+
+
+def test_a_finished_sweep_runs_nothing_again_and_says_what_has_changed(tmp_path, capsys):
     sweep = Sweep(LESSON, {"seed": [3]})
-    (tmp_path / "sweep.json").write_text(json.dumps(sweep.description | {"code": "older"}), encoding="utf-8")
+    (tmp_path / "sweep.json").write_text(json.dumps(sweep.description), encoding="utf-8")
     (tmp_path / "runs").mkdir()
-    stored = {"parameters": {"seed": 3}, "result": {"lesson": "seed=3", "status": PASSED, "values": {"a": 1}}}
-    (tmp_path / "runs" / "seed=3.json").write_text(json.dumps(stored), encoding="utf-8")
-    assert run_sweep(sweep, output=str(tmp_path), resume=True, n_at_once=1, timeout=1) == 0
-    output = capsys.readouterr().out
-    assert "Note: 01_swept has changed since this sweep began" in output
-    assert "1 run: 1 seed; 1 passed before and stay as they are\n" in output
+    stored = {"code": sweep.code, "result": {"lesson": "01_swept", "status": PASSED, "values": {"a": 1}}}
+    for code, notes in (
+        (sweep.code, []),
+        (sweep.code | {"version of helper_utils": "0.0.7"}, ["version of helper_utils 0.0.7 (now "]),
+        (sweep.code | {"code of helper_utils": "older"}, ["code of helper_utils older (now "]),
+        ({}, ["version of helper_utils unknown", "code of the lesson unknown", "code of helper_utils unknown"]),
+    ):
+        (tmp_path / "runs" / "seed=3.json").write_text(json.dumps(stored | {"code": code}), encoding="utf-8")
+        assert run_sweep(sweep, output=str(tmp_path), resume=True, n_at_once=1, timeout=1) == 0
+        output = capsys.readouterr().out
+        assert "1 run: 1 seed; 1 passed before and stay as they are\n" in output
+        lines = [line for line in output.splitlines() if line.startswith("Note: ")]
+        assert len(lines) == len(notes)
+        for line, note in zip(lines, notes, strict=True):
+            assert line.startswith("Note: 1 run of those that are kept: ")
+            assert note in line
     assert "a over seed. The lowest value is 1 (seed = 3)" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
@@ -349,15 +374,17 @@ def test_strict_makes_a_false_claim_a_failure(course):
 def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(course):
     folder = course.folder / "stopped"
     process = course.start("sweep", "2", "-p", "seed", "0,1,2,3", "--output", "stopped", "--jobs", "2")
-    wait_until(lambda: (course.folder / "started2").exists() and (folder / "runs" / "seed=0.json").exists())
+    wait_until(lambda: (course.folder / "started2").exists() and (course.folder / "started1").exists())
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert course.left_behind() == []
-    assert "1 of 4 runs passed (3 not run)" in output
+    assert "1 of 4 runs passed (1 not run)" in output
     assert "Traceback" not in output
-    assert statuses(folder) == {"seed=0": "passed", "seed=1": "not run", "seed=2": "not run", "seed=3": "not run"}
+    stopped = dict.fromkeys(("seed=1", "seed=2"), "interrupted")
+    assert statuses(folder) == {"seed=0": "passed", **stopped, "seed=3": "not run"}
     assert (folder / "index.html").is_file()
+    assert "Go on with: course sweep 2 -p seed 0,1,2,3 --output stopped --jobs 2 --resume\n" in output
 
 
 @pytest.mark.slow
@@ -365,13 +392,8 @@ def test_ctrl_c_while_the_processes_start_is_quiet(course, tmp_path):
     process = course.start("sweep", "2", "-p", "seed", "1,2", "--output", str(tmp_path / "early"), "--jobs", "2")
     assert process.stdout
     assert process.stdout.readline().startswith("2 runs")
-    output = None
-    for _ in range(30):  # a Ctrl-C at the very moment when processes are made is lost: press it again
-        os.killpg(process.pid, signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            output, _ = process.communicate(timeout=2)
-            break
-    assert output is not None
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "Traceback" not in output
     assert course.left_behind() == []

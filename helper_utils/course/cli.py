@@ -17,7 +17,7 @@ from helper_utils.course.errors import CourseError, explained
 from helper_utils.course.lessons import Lesson, find_lessons, notebooks_directory
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-LESSONS_AT_ONCE = "Lessons at the same time, with the cores divided among them; by default one a core, at most 4."
+LESSONS_AT_ONCE = "Lessons at the same time, each with one thread; by default one a core, at most 4."
 MAX_SECONDS = 1e9  # thirty years; timers overflow at infinity
 
 
@@ -204,8 +204,8 @@ def run(
     'sizes "[8,16],[32]" are two, sizes 8,16 is one. A text with a comma stands in quotes.',
 )
 @jobs_option(
-    "Runs at the same time, with the cores divided among them; by default one a core, at most 4. On a cluster by "
-    "default as many as it has cores.",
+    "Runs at the same time, each with one thread; by default one a core, at most 4. On a cluster by default as many as "
+    "it has cores.",
 )
 @output_option("A new or empty folder for the results; by default runs/sweep-DATE-TIME.")
 @click.option("--resume", is_flag=True, help="Go on with the sweep in --output: run what is missing or failed.")
@@ -216,7 +216,7 @@ def run(
     type=click.Choice(["loky", "dask"]),
     default="loky",
     show_default=True,
-    help="loky: processes on this machine. dask: an existing Dask cluster, whose workers have this package.",
+    help="loky: this machine. dask: an existing Dask cluster, whose workers have this package.",
 )
 @click.option("--address", metavar="HOST:PORT", help="The scheduler of the Dask cluster.")
 @notebooks_option
@@ -240,7 +240,7 @@ def sweep(
     from helper_utils.course.commands.sweep import run_sweep
     from helper_utils.course.sweep_plan import make_sweep
 
-    if (backend == "dask") != (address is not None):
+    if (backend == "dask") != bool(address) or address == "":
         raise CourseError("--backend dask and --address HOST:PORT belong together: give both or none")
     (lesson,) = find_lessons(notebooks_directory(notebooks), [name])
     plan = make_sweep(lesson, options, strict=strict)

@@ -9,13 +9,16 @@ from ast import Name, parse, walk
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from helper_utils.course.errors import CourseError, nearest
 from helper_utils.course.lessons import Lesson, source
 from helper_utils.course.parameters import Parameter, check_classes
 from helper_utils.course.reports.tables import as_text
+from helper_utils.course.reports.versions import version
 
+PACKAGE = Path(__file__).parents[1]
 MAX_RUNS = 1000
 
 MAX_NAME_LENGTH = 120
@@ -52,13 +55,19 @@ class Sweep:
     def description(self) -> dict[str, Any]:
         """What `sweep.json` holds."""
         parameters = json.loads(json.dumps(self.parameters))  # tuples become lists, as they come back from the file
-        return {"lesson": self.lesson.name, "strict": self.strict, "parameters": parameters, "code": self._code}
+        return {"lesson": self.lesson.name, "strict": self.strict, "parameters": parameters}
 
-    @property
-    def _code(self) -> str:
-        """A fingerprint of the lesson's code."""
-        code = [source(cell) for cell in self.lesson.cells if cell.get("cell_type") == "code"]
-        return hashlib.sha256("\n\n".join(code).encode()).hexdigest()[:16]
+    @cached_property
+    def code(self) -> dict[str, str]:
+        """What the results depend on besides the values: the package's version, and fingerprints of all code."""
+        cells = [source(cell) for cell in self.lesson.cells if cell.get("cell_type") == "code"]
+        files = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+        package = [part for path in files for part in (path.as_posix(), (PACKAGE / path).read_text(encoding="utf-8"))]
+        return {
+            "version of helper_utils": version("helper-utils"),
+            "code of the lesson": fingerprint("\n\n".join(cells)),
+            "code of helper_utils": fingerprint("\n\n".join(package)),
+        }
 
 
 def make_sweep(lesson: Lesson, options: Sequence[tuple[str, str]], *, strict: bool = False) -> Sweep:
@@ -137,7 +146,12 @@ def run_name(values: dict[str, Any]) -> str:
 def file_name(text: str) -> str:
     """Return a text as a file name; where it is too long or needs other characters, it ends with a fingerprint."""
     safe = UNSAFE_IN_NAMES.sub("-", text)[:MAX_NAME_LENGTH]
-    return safe if safe == text else f"{safe}~{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return safe if safe == text else f"{safe}~{fingerprint(text)[:8]}"
+
+
+def fingerprint(text: str) -> str:
+    """Return a short text that is different where the text is."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def label(values: dict[str, Any]) -> str:

@@ -3,12 +3,11 @@
 import datetime
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 
 import click
 
 from helper_utils.course.commands.run import execute, make_jobs
-from helper_utils.course.files import results_folder, shown, write_text
+from helper_utils.course.files import check_writable, results_folder, shown, write_text
 from helper_utils.course.lessons import Lesson
 from helper_utils.course.stored import normalised
 
@@ -25,10 +24,14 @@ def refresh_lessons(lessons: Sequence[Lesson], *, n_at_once: int | None, timeout
 
     Returns:
         The exit status: 0, 1 if a lesson failed, 128 and the signal's number if the run was stopped.
+
+    Raises:
+        CourseError: The notebooks cannot be written; nothing has run then.
     """
+    for directory in {lesson.path.parent for lesson in lessons}:
+        check_writable(directory)
     folder = results_folder(None, datetime.datetime.now().astimezone())
     jobs, n_at_once = make_jobs(lessons, {}, folder, n_at_once=n_at_once, timeout=timeout, html=False)
-    jobs = [replace(job, n_threads=1) for job in jobs]  # as the tests run them: sums depend on the number of threads
     results, stopped_by = execute(lessons, jobs, n_at_once)
     for lesson, result in zip(lessons, results, strict=True):
         if result.passed and result.notebook:

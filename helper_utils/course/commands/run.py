@@ -15,10 +15,8 @@ from helper_utils.course.parameters import assign_options, check_classes, check_
 from helper_utils.course.reports.run import Report
 from helper_utils.course.running.display import make_progress
 from helper_utils.course.running.notebook import UNREADABLE, Job, Result
-from helper_utils.course.running.processes import n_cores
+from helper_utils.course.running.processes import choose_n_at_once
 from helper_utils.course.running.supervisor import run_jobs
-
-MOST_AT_ONCE = 4  # a kernel with torch holds about half a gigabyte
 
 
 def set_parameters(
@@ -66,26 +64,43 @@ def make_jobs(
     strict: bool = False,
     html: bool = True,
 ) -> tuple[list[Job], int]:
-    """Return a job for each lesson that can be read, and how many run at once; the cores are divided among those."""
-    readable = [lesson for lesson in lessons if not lesson.error]
-    n_at_once = min(n_at_once or min(n_cores(), MOST_AT_ONCE), max(1, len(readable)))
-    jobs = []
-    for lesson in readable:
-        changed = values.get(lesson.name, {})
-        code_cells = [cell for cell in lesson.cells if cell.get("cell_type") == "code" and source(cell).strip()]
-        job = Job(
-            lesson=lesson.name,
-            notebook=lesson.path,
-            output=folder / lesson.path.name,
-            n_cells=len(code_cells) + bool(changed),  # papermill adds a cell with the changed parameters
-            parameters=changed,
-            strict=strict or not changed,
-            n_threads=max(1, n_cores() // n_at_once),
+    """Return a job for each lesson that can be read, and how many run at once."""
+    jobs = [
+        make_job(
+            lesson,
+            values.get(lesson.name, {}),
+            folder / lesson.path.name,
             timeout=timeout,
+            strict=strict,
             html=html,
         )
-        jobs.append(job)
-    return jobs, n_at_once
+        for lesson in lessons
+        if not lesson.error
+    ]
+    return jobs, choose_n_at_once(n_at_once, len(jobs))
+
+
+def make_job(
+    lesson: Lesson,
+    changed: Mapping[str, Any],
+    output: Path,
+    *,
+    timeout: float,
+    strict: bool = False,
+    html: bool = True,
+) -> Job:
+    """Return what runs a lesson with some parameters changed; with its defaults it is strict."""
+    code_cells = [cell for cell in lesson.cells if cell.get("cell_type") == "code" and source(cell).strip()]
+    return Job(
+        lesson=lesson.name,
+        notebook=lesson.path,
+        output=output,
+        n_cells=len(code_cells) + bool(changed),  # papermill adds a cell with the changed parameters
+        parameters=changed,
+        strict=strict or not changed,
+        timeout=timeout,
+        html=html,
+    )
 
 
 def execute(lessons: Sequence[Lesson], jobs: Sequence[Job], n_at_once: int) -> tuple[list[Result], int]:

@@ -4,6 +4,7 @@ matplotlib is imported only when pictures are drawn.
 """
 
 import datetime
+import io
 import json
 import math
 import shutil
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helper_utils.course.errors import count
-from helper_utils.course.files import write_text
+from helper_utils.course.files import write_bytes, write_text
 from helper_utils.course.reports.tables import as_csv, as_text, render
 from helper_utils.course.reports.versions import installed_versions
 from helper_utils.course.running.notebook import NOT_RUN, PASSED, Result
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 SEED = "seed"
 MARKERS = "os^DvPX"
 LINE_STYLES = ("-", "--", ":")
-MOST_LINES = 21  # seven colours in three line styles
+MAX_LINES = 21  # seven colours in three line styles
 LARGE_RANGE = 50  # numbers that span more than this are drawn on a logarithmic axis
 
 RUN_COLUMNS = ("run", "status", "seconds", "peak_memory_mb", "claims_held", "claims", "error")
@@ -193,7 +194,7 @@ class SweepReport:
     @property
     def not_drawn(self) -> list[str]:
         """The recorded values that no picture shows."""
-        return [name for name, points in self.points.items() if not 0 < len(_lines(self.sweep, points)) <= MOST_LINES]
+        return [name for name, points in self.points.items() if not 0 < len(_lines(self.sweep, points)) <= MAX_LINES]
 
     def draw(self, folder: Path) -> list[Picture]:
         """Draw each recorded number over the swept parameters into `pictures/`."""
@@ -298,7 +299,9 @@ def _draw(sweep: Sweep, name: str, points: Sequence[Point], path: Path) -> str:
         axes.set_title(_legend_of_marks(sweep), fontsize="small", loc="left")
         if len(lines) > 1:
             axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize="small")
-        figure.savefig(path, dpi=110, metadata={"Software": None})
+        content = io.BytesIO()
+        figure.savefig(content, dpi=110, metadata={"Software": None})
+        write_bytes(path, content.getvalue())
     return _description(sweep, name, lines)
 
 

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
@@ -15,6 +16,7 @@ from rich.text import Text
 from helper_utils.course.running.notebook import Job, Result
 
 COLOURS = {True: "green", False: "red"}
+MAX_ROWS = 24  # more jobs than this are not all shown
 
 
 def claims_text(result: Result) -> str:
@@ -25,7 +27,7 @@ def claims_text(result: Result) -> str:
     return f"{result.n_held} of {n_claims} claim{'s' if n_claims > 1 else ''} hold{'s' if n_claims == 1 else ''}"
 
 
-def make_progress(jobs: list[Job]) -> "LiveProgress | LineProgress":
+def make_progress(jobs: Sequence[Job]) -> "LiveProgress | LineProgress":
     """Return the display that suits what the standard output is: a terminal or a file."""
     console = Console()
     # rich alone would also take a file for a terminal where FORCE_COLOR is set.
@@ -41,22 +43,22 @@ class LineProgress(AbstractContextManager):
 
     def start(self, job: Job) -> None:
         """Say that a notebook starts."""
-        click.echo(f"{job.lesson}: started, {job.n_cells} cells")
+        click.echo(f"{job.name}: started, {job.n_cells} cells")
 
     def cell(self, job: Job, number: int) -> None:
         """Say nothing."""
 
     def finish(self, job: Job, result: Result) -> None:
         """Say how a notebook ended."""
-        click.echo(f"{job.lesson}: {result.status}, {claims_text(result)}, {result.seconds:.1f} s")
+        click.echo(f"{job.name}: {result.status}, {claims_text(result)}, {result.seconds:.1f} s")
         if result.error:
-            click.echo(f"{job.lesson}: {result.error}")
+            click.echo(f"{job.name}: {result.error}")
 
 
 class LiveProgress(AbstractContextManager):
-    """A table of all notebooks with the cell that runs and the seconds so far."""
+    """A table of the notebooks with the cell that runs and the seconds so far; of many only those that run."""
 
-    def __init__(self, console: Console, jobs: list[Job]) -> None:
+    def __init__(self, console: Console, jobs: Sequence[Job]) -> None:
         self._jobs = jobs
         self._started: dict[str, float] = {}
         self._cells: dict[str, int] = {}
@@ -76,15 +78,15 @@ class LiveProgress(AbstractContextManager):
 
     def start(self, job: Job) -> None:
         """Note that a notebook starts."""
-        self._started[job.lesson] = time.monotonic()
+        self._started[job.name] = time.monotonic()
 
     def cell(self, job: Job, number: int) -> None:
         """Note that a cell starts."""
-        self._cells[job.lesson] = number
+        self._cells[job.name] = number
 
     def finish(self, job: Job, result: Result) -> None:
         """Note how a notebook ended."""
-        self._results[job.lesson] = result
+        self._results[job.name] = result
 
     def _table(self) -> Table:
         table = Table(box=None, padding=(0, 2, 0, 0))
@@ -93,19 +95,23 @@ class LiveProgress(AbstractContextManager):
                 heading, justify="right" if heading in ("cell", "seconds") else "left", no_wrap=heading != "status"
             )
         for job in self._jobs:
-            table.add_row(*self._row(job))
+            if len(self._jobs) <= MAX_ROWS or (job.name in self._started and job.name not in self._results):
+                table.add_row(*self._row(job))
+        if len(self._jobs) > MAX_ROWS:
+            failed = sum(not result.passed for result in self._results.values())
+            table.add_row(f"{len(self._results)} of {len(self._jobs)} ended", "", "", f"{failed} did not pass")
         return table
 
     def _row(self, job: Job) -> list[str | Text]:
-        result = self._results.get(job.lesson)
-        cells = f"{self._cells.get(job.lesson, 0)}/{job.n_cells}"
+        result = self._results.get(job.name)
+        cells = f"{self._cells.get(job.name, 0)}/{job.n_cells}"
         if result:
             status = Text(result.status, style=COLOURS[result.passed]).append(
                 f", {claims_text(result)}", style="default"
             )
             if result.error:
                 status.append(f"\n{result.error}", style="default")
-            return [job.lesson, cells, f"{result.seconds:.1f}", status]
-        if job.lesson in self._started:
-            return [job.lesson, cells, f"{time.monotonic() - self._started[job.lesson]:.1f}", "running"]
-        return [job.lesson, cells, "", Text("waiting", style="dim")]
+            return [job.name, cells, f"{result.seconds:.1f}", status]
+        if job.name in self._started:
+            return [job.name, cells, f"{time.monotonic() - self._started[job.name]:.1f}", "running"]
+        return [job.name, cells, "", Text("waiting", style="dim")]

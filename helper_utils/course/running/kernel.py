@@ -19,7 +19,8 @@ from papermill.translators import PythonTranslator, papermill_translators
 
 ENGINE = "course"
 LANGUAGE = "python"
-LONGEST_SOCKET_PATH = 90  # Unix allows about 104 characters; Jupyter adds "-ipc-5"
+MAX_SOCKET_PATH = 90  # Unix allows about 104 characters; Jupyter adds "-ipc-5"
+MAX_SECONDS = 1e6  # the limit of a cell is counted in milliseconds, in 32 bits; above this there is none
 SECONDS_BETWEEN_SAMPLES = 0.05
 
 
@@ -101,7 +102,7 @@ class LessonEngine(NBClientEngine):
             The executed notebook.
         """
         # Sockets in our own folder: no port to collide with, and no warning about unencrypted TCP in every output.
-        ipc = sys.platform != "win32" and len(str(connection_file)) <= LONGEST_SOCKET_PATH
+        ipc = sys.platform != "win32" and len(str(connection_file)) <= MAX_SOCKET_PATH
         kernel = AsyncKernelManager(
             kernel_name=kernel_name,
             kernel_spec_manager=ThisInterpreter(),
@@ -121,7 +122,7 @@ class LessonEngine(NBClientEngine):
             km=kernel,
             kernel_name=kernel_name,
             startup_timeout=max(1, int(min(60, remaining()))),
-            timeout_func=lambda _cell: max(remaining(), 0.01),
+            timeout_func=lambda _cell: max(remaining(), 0.01) if remaining() < MAX_SECONDS else None,
             iopub_timeout=30,
             coalesce_streams=True,
             on_notebook_start=on_start,

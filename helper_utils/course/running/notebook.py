@@ -3,6 +3,7 @@
 `run_notebook` is self-contained and both classes can be pickled, so it runs in any process.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -39,9 +40,9 @@ class Job:
         n_cells: How many code cells there are to run, for the progress.
         parameters: Values other than the defaults.
         strict: Whether a false claim stops the notebook.
-        n_threads: Threads for the kernel's numerical libraries.
         timeout: Seconds for the whole notebook, the start of the kernel included.
         html: Whether to write the HTML page.
+        label: What the progress shows in place of the lesson's name, where one lesson is run several times.
     """
 
     lesson: str
@@ -50,9 +51,14 @@ class Job:
     n_cells: int
     parameters: Mapping[str, Any] = field(default_factory=dict)
     strict: bool = True
-    n_threads: int = 1
     timeout: float = 600.0
     html: bool = True
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the progress shows."""
+        return self.label or self.lesson
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,6 @@ def run_notebook(job: Job, report: Callable[[int], None] | None = None) -> Resul
         What became of it.
     """
     from nbclient.exceptions import DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
 
     from helper_utils.course.running.kernel import PeakMemory
 
@@ -123,11 +128,8 @@ def run_notebook(job: Job, report: Callable[[int], None] | None = None) -> Resul
         if report:
             report(cell)
 
-    status, error = PASSED, ""
     try:
-        _execute(job, memory, on_cell, deadline)
-    except PapermillExecutionError:
-        error = _first_error(job.output)
+        error = _execute(job, memory, on_cell, deadline)
         status = FAILED if error else PASSED
     except DeadKernelError:
         status, error = DIED, f"cell {cell}: the kernel died (out of memory, or a crash in compiled code)"
@@ -158,12 +160,14 @@ def collect(job: Job, status: str, error: str = "", seconds: float = 0.0, peak_m
     return Result(job.lesson, status, round(seconds, 2), round(peak_memory_mb, 1), error, claims, values, notebook)
 
 
-def _execute(job: Job, memory: "PeakMemory", on_cell: Callable[[], None], deadline: float) -> None:
+def _execute(job: Job, memory: "PeakMemory", on_cell: Callable[[], None], deadline: float) -> str:
+    """Run the notebook, and return the error that stopped it as one line, or an empty string."""
     import papermill
+    from papermill.exceptions import PapermillExecutionError
 
     from helper_utils.course.running.kernel import ENGINE, LANGUAGE
 
-    with tempfile.TemporaryDirectory(prefix="course-") as folder:
+    with tempfile.TemporaryDirectory(prefix="course-") as folder, contextlib.suppress(PapermillExecutionError):
         papermill.execute_notebook(
             _literal_path(job.notebook),
             _literal_path(job.output),
@@ -178,16 +182,19 @@ def _execute(job: Job, memory: "PeakMemory", on_cell: Callable[[], None], deadli
             remaining=lambda: deadline - time.monotonic(),
             on_cell=on_cell,
         )
+        return ""
+    return _first_error(job.output)
 
 
 def _environment(job: Job) -> dict[str, str]:
     """Return the kernel's environment: ours, and what the course needs."""
     environment = dict(os.environ)
+    # One thread, where the user does not ask for more: small networks gain nothing from several, and on a busy machine
+    # threads that wait for each other take many times as long. GNU's then at least sleep while they wait.
+    n_threads = environment.get("OMP_NUM_THREADS", "1")
     for variable in THREAD_VARIABLES:
-        environment.setdefault(variable, str(job.n_threads))
-    # GNU's threads spin while they wait for each other; where another process wants the core, a step of a small network
-    # then takes ten times as long and more. With this they soon sleep; on an idle machine it costs nothing.
-    environment.setdefault("GOMP_SPINCOUNT", "20000")
+        environment.setdefault(variable, n_threads)
+    environment.setdefault("GOMP_SPINCOUNT", "0")
     environment["HELPER_UTILS_STRICT"] = "1" if job.strict else "0"
     environment["HELPER_UTILS_PROGRESS"] = "off"  # nobody is learning
     environment["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"

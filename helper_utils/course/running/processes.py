@@ -4,11 +4,15 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import psutil
+
+MAX_AT_ONCE = 4  # a process with torch holds about half a gigabyte
+MAX_SOCKET_FOLDER = 60  # characters: a socket's path may have about 104, and the fork server adds 32
 
 
 def n_cores() -> int:
@@ -16,21 +20,42 @@ def n_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def choose_n_at_once(wanted: int | None, n_jobs: int) -> int:
+    """Return how many processes to run at once: as many as wanted, else one for each core; never more than jobs."""
+    return min(wanted or min(n_cores(), MAX_AT_ONCE), max(1, n_jobs))
+
+
 def process_context(preloaded: Sequence[str]) -> Any:
     """Return how processes are made: forked from a server that has these modules loaded, where the system can."""
-    if "forkserver" in multiprocessing.get_all_start_methods():
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(list(preloaded))
-        return context
-    return multiprocessing.get_context("spawn")
+    has_room = len(tempfile.gettempdir()) <= MAX_SOCKET_FOLDER
+    if not has_room or "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    from multiprocessing import forkserver
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preloaded))
+    # Ctrl-C reaches the server too, which would print a traceback if it is still loading; it ends with us anyway.
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    return context
 
 
 def kill_tree(process: psutil.Process, *, keep_root: bool = False) -> None:
-    """Kill a process with all its descendants."""
-    tree = process.children(recursive=True)
-    for member in tree if keep_root else [*tree, process]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            member.kill()
+    """Kill a process with all its descendants; one that is gone already is left alone, also where its number lives on.
+
+    Args:
+        process: Made when the process was started, so that a later process of the same number is not taken for it.
+        keep_root: Whether to kill the descendants only.
+    """
+    with contextlib.suppress(psutil.NoSuchProcess):
+        if not keep_root:
+            process.suspend()  # so that it starts nothing more while its descendants are listed
+        for member in [*process.children(recursive=True), *([] if keep_root else [process])]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
 
 
 @contextlib.contextmanager

@@ -4,11 +4,10 @@ import contextlib
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -19,6 +18,7 @@ import psutil
 
 from helper_utils.course.running.notebook import (
     DIED,
+    FAILED,
     INTERRUPTED,
     NOT_RUN,
     TIMED_OUT,
@@ -53,7 +53,12 @@ class Progress(Protocol):
         """A notebook has ended."""
 
 
-def run_jobs(jobs: Sequence[Job], n_at_once: int, progress: Progress) -> tuple[list[Result], int]:
+def run_jobs(
+    jobs: Sequence[Job],
+    n_at_once: int,
+    progress: Progress,
+    store: Callable[[Job, Result], None] = lambda _job, _result: None,
+) -> tuple[list[Result], int]:
     """Run notebooks, several at once.
 
     On SIGINT (Ctrl-C), SIGTERM and SIGHUP everything that runs is killed; what was finished is kept.
@@ -62,6 +67,7 @@ def run_jobs(jobs: Sequence[Job], n_at_once: int, progress: Progress) -> tuple[l
         jobs: What to run.
         n_at_once: How many at the same time, at least 1.
         progress: Told what happens.
+        store: Called with each result as soon as it is there. If it raises, everything that runs is killed.
 
     Returns:
         The results in the order of the jobs, and the number of the signal that stopped the run (0 if none did).
@@ -69,8 +75,14 @@ def run_jobs(jobs: Sequence[Job], n_at_once: int, progress: Progress) -> tuple[l
     waiting = deque(jobs)
     running: list[_Worker] = []
     results: dict[Path, Result] = {}  # by where the notebook goes, which no two jobs share
-    context = process_context(PRELOADED)
-    with tempfile.TemporaryDirectory(prefix="course-") as scratch, signals_noted() as signals:
+
+    def finish(job: Job, result: Result) -> None:
+        results[job.output] = result
+        store(job, result)
+        progress.finish(job, result)
+
+    with signals_noted() as signals, tempfile.TemporaryDirectory(prefix="course-") as scratch:
+        context = process_context(PRELOADED)
         try:
             while (waiting or running) and not signals:
                 while waiting and len(running) < n_at_once:
@@ -84,15 +96,12 @@ def run_jobs(jobs: Sequence[Job], n_at_once: int, progress: Progress) -> tuple[l
                     if worker.result:
                         running.remove(worker)
                         worker.end()
-                        results[worker.job.output] = worker.result
-                        progress.finish(worker.job, worker.result)
+                        finish(worker.job, worker.result)
         finally:
             for worker in running:
                 worker.end()
         for worker in running:
-            result = collect(worker.job, INTERRUPTED, "stopped by the user", worker.seconds)
-            results[worker.job.output] = result
-            progress.finish(worker.job, result)
+            finish(worker.job, collect(worker.job, INTERRUPTED, "stopped by the user", worker.seconds))
         for job in waiting:
             results[job.output] = Result(job.lesson, NOT_RUN)
     return [results[job.output] for job in jobs], signals[0] if signals else 0
@@ -107,6 +116,7 @@ class _Worker:
     scratch: str
     result: Result | None = None
     process: BaseProcess = field(init=False)
+    tree: psutil.Process | None = field(init=False, default=None)
     connection: Connection = field(init=False)
     started: float = field(default_factory=time.monotonic)
 
@@ -115,6 +125,8 @@ class _Worker:
         arguments = (theirs, self.job, self.scratch)
         self.process = self.context.Process(target=_work, args=arguments, daemon=True)
         self.process.start()
+        with contextlib.suppress(psutil.NoSuchProcess):  # dead already
+            self.tree = psutil.Process(self.process.pid)
         theirs.close()
 
     @property
@@ -143,10 +155,8 @@ class _Worker:
         """Kill the process and everything that it started, and tidy up its log. A second call does nothing."""
         if self.connection.closed:
             return
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process = psutil.Process(self.process.pid)
-            process.suspend()  # so that it starts nothing more while its children are listed
-            kill_tree(process)
+        if self.tree:
+            kill_tree(self.tree)
         self.process.join()
         self.connection.close()
         log = log_path(self.job)
@@ -167,9 +177,11 @@ def _work(connection: Connection, job: Job, scratch: str) -> None:
         signal.signal(number, lambda _number, _frame: None)
     end_with_parent(lambda: shutil.rmtree(scratch, ignore_errors=True))
     tempfile.tempdir = os.environ["TMPDIR"] = scratch
-    # What compiled code and dying kernels print must not tear the progress display.
-    with log_path(job).open("w", encoding="utf-8") as log:
-        sys.stdout.flush()
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
+    try:
+        # What compiled code and dying kernels print must not tear the progress display.
+        with log_path(job).open("w", encoding="utf-8") as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
         connection.send(run_notebook(job, report=connection.send))
+    except OSError as error:  # the disk is full, or the folder is gone
+        connection.send(collect(job, FAILED, f"{type(error).__name__}: {error}"))
