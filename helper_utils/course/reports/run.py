@@ -170,7 +170,8 @@ class Report:
 
     def claim_rows(self) -> list[dict[str, Any]]:
         """Return the table of claims."""
-        return [{"lesson": result.lesson, **claim} for result in self.results for claim in result.claims]
+        claims = [{"lesson": result.lesson, **claim} for result in self.results for claim in result.claims]
+        return [{column: claim.get(column) for column in CLAIM_COLUMNS} for claim in claims]
 
     def junit(self) -> str:
         """Return the results as JUnit XML: a suite for each lesson, a case for its execution and one for each claim.
