@@ -43,10 +43,10 @@ def add_lesson(number: str, topic: str, title: str, checkout: Path = CHECKOUT) -
     _write_all(new, edited, checkout)
     for name in (*new, *edited):
         click.echo(f"{'changed' if name in edited else 'new':<8} {name}")
-    lesson = f"{values['number']}_{topic}"
     click.echo(
-        f"Next: course refresh {values['number']}, then replace everything marked TODO; pytest -k {lesson} lists it"
+        f"Next: course refresh {values['number']} runs it and stores its outputs. Then replace what is marked TODO"
     )
+    click.echo(f"in the new files and the changed lines; pytest -k {topic} names what is left (see CONTRIBUTING.md)")
 
 
 def _check_checkout(checkout: Path) -> None:
