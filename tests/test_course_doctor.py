@@ -101,3 +101,12 @@ def test_a_data_directory_that_cannot_be_written_is_broken(notebooks, tmp_path, 
     finding = findings(notebooks)["data"]
     assert finding.state == doctor.BROKEN
     assert "not writable" in finding.text
+
+
+def test_a_current_directory_that_was_deleted_is_broken(notebooks, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    finding = findings(notebooks)["free disk"]
+    assert finding.state == doctor.BROKEN
+    assert "has been deleted" in finding.text

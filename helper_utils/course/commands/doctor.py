@@ -16,7 +16,7 @@ OK, NOTE, BROKEN = "ok", "note", "broken"
 
 DEVELOPERS_PACKAGES = ("nbval", "pytest", "ruff")
 
-ENOUGH_DISK = 2e9
+ENOUGH_DISK = 2e9  # bytes
 
 DEVICE_QUESTION = "from helper_utils.base.devices import describe_device; print(describe_device())"
 
@@ -103,5 +103,9 @@ def _network() -> Finding:
 
 
 def _disk() -> Finding:
-    free = shutil.disk_usage(Path.cwd()).free
-    return Finding(OK if free > ENOUGH_DISK else NOTE, "free disk", f"{free / 1e9:.1f} GB in {Path.cwd()}")
+    try:
+        folder = Path.cwd()
+    except FileNotFoundError:
+        return Finding(BROKEN, "free disk", "the current directory has been deleted; change to one that exists")
+    free = shutil.disk_usage(folder).free
+    return Finding(OK if free > ENOUGH_DISK else NOTE, "free disk", f"{free / 1e9:.1f} GB in {folder}")
