@@ -204,7 +204,7 @@ def test_no_network(server: Server, tmp_path: Path, name: str) -> None:
     server.close()
     archive = list(downloads.DOWNLOADS[name].archives)[-1]
     with pytest.raises(
-        RuntimeError, match=rf"could not download {name}: .*refused.*need none, or put .*{archive} into"
+        RuntimeError, match=rf"could not download {name}: .*refused.*need no download, or put .*{archive} into"
     ):
         load_dataset(name, data_dir=tmp_path)
     assert everything_in(tmp_path) == set()

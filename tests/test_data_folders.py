@@ -91,14 +91,14 @@ def test_every_spelling_of_the_parts(tmp_path: Path, train: str, val: str, test:
 @pytest.mark.parametrize(
     ("folders", "message"),
     [
-        (["train", "training", "test"], "'train' and 'training', which both mean the part 'train'"),
-        (["Train", "dev", "valid"], "'dev' and 'valid', which both mean the part 'val'"),
+        (["train", "training", "test"], "'train' and 'training', which both mean 'train'"),
+        (["Train", "dev", "valid"], "'dev' and 'valid', which both mean 'val'"),
         (["train", "evaluation"], "'evaluation' beside 'train'; expected nothing but 'train', 'val' and 'test'"),
         (["Test", "cat", "dog"], "'cat' beside 'Test'.*if 'Test' is a class, give it another name"),
         (["Testing"], "has a folder 'Testing' but no folder 'train'"),
         (["valid", "test"], "no folder 'train'"),
-        (["seg_train", "seg_test"], "'seg_test', 'seg_train', which look like parts"),
-        (["cat_train", "cat_test", "dog_train", "dog_test"], "which look like parts"),
+        (["seg_train", "seg_test"], "'seg_test', 'seg_train', which look like training"),
+        (["cat_train", "cat_test", "dog_train", "dog_test"], "which look like training and test sets"),
     ],
 )
 def test_unclear_parts_are_refused(tmp_path: Path, folders: list[str], message: str) -> None:
@@ -116,7 +116,7 @@ def test_classes_that_are_only_similar_to_parts(tmp_path: Path, classes: tuple[s
 def test_parts_inside_the_classes_are_refused(tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         touch_classes(tmp_path / name, "train", "test")
-    with pytest.raises(ValueError, match="cat holds 'test', 'train', which look like parts of a data set"):
+    with pytest.raises(ValueError, match="cat holds 'test', 'train', which look like training and test sets"):
         find_images(tmp_path)
 
 
@@ -230,7 +230,13 @@ def test_an_empty_folder(tmp_path: Path) -> None:
 
 def test_one_class(tmp_path: Path) -> None:
     touch_classes(tmp_path, "a")
-    with pytest.raises(ValueError, match=r"one folder \('a'\); expected two or more"):
+    with pytest.raises(ValueError, match=r"one folder \('a'\); expected two or more.*with its images inside$"):
+        find_images(tmp_path)
+
+
+def test_the_folder_of_the_classes_is_one_level_deeper(tmp_path: Path) -> None:
+    touch_classes(tmp_path / "my images", "a", "b")
+    with pytest.raises(ValueError, match=r"one folder \('my images'\).* Did you mean 'folder:.*/my images'"):
         find_images(tmp_path)
 
 

@@ -1,6 +1,6 @@
-"""Data sets and loaders: where the data lies, how it is read, split and normalised, and how batches are served.
+"""Data sets and loaders: where the files are, how they are read, split and normalised, and how batches are served.
 
-`directory` (where data lies) · `dataset_names` (`check_dataset`) · `datasets` (`load_dataset`, the splits) ·
+`directory` (where the files are) · `dataset_names` (`check_dataset`) · `datasets` (`load_dataset`, the splits) ·
 `loaders` (batches) · `augmentation` (batches changed at random) · sources: `shapes` (drawn by us), `downloads` (MNIST
 and the like), `folders` and `image_files` (your own images).
 """

@@ -15,7 +15,8 @@ def check_dataset(name: str) -> int:
     """Check in milliseconds what `load_dataset(name)` would find wrong at once.
 
     That is an unknown name, a folder that does not exist or cannot be read, one with too few classes or images, or one
-    with unclear parts. No image is opened and no network is used: a data set that is still to be downloaded passes.
+    whose training, validation and test folders are unclear. No image is opened and nothing is downloaded: a data set
+    that is still to be downloaded passes.
 
     Args:
         name: A name for `load_dataset`.

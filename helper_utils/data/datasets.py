@@ -14,15 +14,15 @@ from .directory import data_directory
 from .sources import Images, Pictures, Source, SplitSource
 
 HELD_OUT = 0.2
-"""The share of the images that is set aside for a part (validation or test) that the source does not have."""
+"""The share of the images that is set aside for a validation or test set that the source does not have."""
 N_SHAPES = (4000, 1000, 1000)
 """The number of training, validation and test images of `shapes`."""
 MIN_VAL_SIZE = 1000
-"""`subset_size` does not cut the validation part below this: a smaller one measures too little."""
+"""`subset_size` does not cut the validation set below this: a smaller one measures too little."""
 
 
 class Part(NamedTuple):
-    """The images and labels of one part of a data set.
+    """The images and labels of a training, validation or test set.
 
     Attributes:
         inputs: Normalised images, shape (N, C, H, W), float32.
@@ -43,7 +43,7 @@ class Dataset:
         val: What choices are made by.
         test: What the chosen model is measured on, once.
         class_names: The names of the classes, in the order of their numbers.
-        mean: Mean of each channel over the training part, of pixels in [0, 1], shape (C,).
+        mean: Mean of each channel over the training set, of pixels in [0, 1], shape (C,).
         std: Standard deviation of each channel, likewise.
     """
 
@@ -94,19 +94,19 @@ def load_dataset(
     image_size: int | None = None,
     device: torch.device | str = "cpu",
 ) -> Dataset:
-    """Load a data set and split it into training, validation and test parts.
+    """Load a data set and split it into a training, a validation and a test set.
 
-    Where a data set has an official test part, that one is used. A part that the source does not have is a fifth of
-    the images, split off at random with the same shares of the classes. `shapes` draws 4,000, 1,000 and 1,000 images.
+    An official test set is used where there is one. A set that the source does not have is a fifth of the images, split
+    off at random with the same shares of the classes. `shapes` draws 4,000, 1,000 and 1,000 images.
     The cards in data/README.md describe each data set.
 
     Args:
         name: `digits`, `shapes`, `mnist`, `fashion_mnist`, `cifar10`, or `folder:PATH` for your own images.
         subset_size: The number of training images, at most: a data set that has fewer gives all of them (`shapes` draws
-            any number). All by default. The validation part is cut to a quarter of it, though never below 1,000
-            images (or all, where there are fewer). The test part stays whole, so that results for different sizes are
+            any number). All by default. The validation set is cut to a quarter of it, though never below 1,000
+            images (or all, where there are fewer). The test set is not cut, so that results for different sizes are
             measured on the same images.
-        imbalanced: Whether the classes are unequally frequent, in all three parts alike. The first class is the most
+        imbalanced: Whether the classes are unequally frequent, in all three sets alike. The first class is the most
             frequent and the frequencies fall geometrically to the last class, as in Cui et al. (2019,
             https://arxiv.org/abs/1901.05555).
         imbalance_ratio: The last class is this many times as frequent as the first one; above 0, at most 1. Used only
@@ -118,8 +118,8 @@ def load_dataset(
         device: Where the tensors are put.
 
     Returns:
-        The data set, normalised with the mean and standard deviation of each channel of the training part. Its `repr`
-        says how many images each part has.
+        The data set, normalised with the mean and standard deviation of each channel of the training set. Its `repr`
+        says how many images each set has.
 
     Raises:
         ValueError: If the name is unknown, an argument is out of range, or a folder cannot be used as a data set.
@@ -129,7 +129,7 @@ def load_dataset(
     """
     _check_arguments(subset_size, imbalance_ratio, seed, image_size)
     ratio = imbalance_ratio if imbalanced else None
-    if name == "shapes":
+    if name == "shapes":  # drawn to order: there is nothing to split or to cut
         source = _draw_shapes(subset_size, ratio, seed, image_size)
     else:
         source = _cut(_split(_open(name, data_dir), seed), subset_size, ratio, seed)
@@ -173,7 +173,7 @@ def _read_digits() -> Source:
 
 def _draw_shapes(subset_size: int | None, ratio: float | None, seed: int, image_size: int | None) -> SplitSource:
     weights = _class_weights(len(shapes.CLASS_NAMES), ratio or 1.0)
-    # Each part has its own random numbers: the validation and test images are the same for every subset_size.
+    # Each set has its own random numbers: the validation and test images are the same for every subset_size.
     train, val, test = (
         Pictures(*shapes.draw(_class_counts(weights, size), image_size or shapes.DEFAULT_IMAGE_SIZE, [seed, number]))
         for number, size in enumerate((subset_size or N_SHAPES[0], *N_SHAPES[1:]))
@@ -182,7 +182,7 @@ def _draw_shapes(subset_size: int | None, ratio: float | None, seed: int, image_
 
 
 def _split(source: Source, seed: int) -> SplitSource:
-    """Split off the parts that the source does not have."""
+    """Split off the sets that the source does not have."""
     train, val, test = source.train, source.val, source.test
     if test is None:
         train, test = _split_off(train, seed)
@@ -192,7 +192,7 @@ def _split(source: Source, seed: int) -> SplitSource:
 
 
 def _split_off(images: Images, seed: int) -> tuple[Images, Images]:
-    """Split off a part in which every class has its share, and at least one image."""
+    """Split off a set in which every class has its share, and at least one image."""
     from sklearn.model_selection import train_test_split
 
     labels = images.labels
@@ -218,7 +218,7 @@ def _cut(source: SplitSource, subset_size: int | None, ratio: float | None, seed
     n_classes = len(source.class_names)
     val_size = None if subset_size is None else max(MIN_VAL_SIZE, subset_size // 4)
     parts = ((source.train, subset_size), (source.val, val_size), (source.test, None))
-    # Each part has its own random numbers: which test images are kept does not depend on subset_size.
+    # Each set has its own random numbers: which test images are kept does not depend on subset_size.
     train, val, test = (
         _choose(images, size, n_classes, ratio, np.random.default_rng([seed, number]))
         for number, (images, size) in enumerate(parts)

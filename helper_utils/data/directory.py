@@ -1,4 +1,4 @@
-"""The data directory: where downloaded data sets lie."""
+"""The data directory: where the downloaded data sets are."""
 
 import os
 import tempfile

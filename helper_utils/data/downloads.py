@@ -30,7 +30,7 @@ class Download:
 
     Attributes:
         class_names: The names of the classes.
-        folder: Where the files lie in the data directory.
+        folder: Where the files are in the data directory.
         files: Of each file, the size in bytes and the md5 (None where nobody publishes it).
         archive_folder: Where published archives are looked for in the data directory before anything is downloaded.
         archives: The md5 of each published archive.
@@ -192,7 +192,7 @@ def _exclusive_lock(file: Path) -> Iterator[None]:
 
 
 def _copy_local_archives(download: Download, directory: Path, staging: Path) -> None:
-    """Copy archives that somebody put into the data directory to where torchvision looks for them."""
+    """Copy archives that the user put into the data directory to where torchvision looks for them."""
     target = staging / download.archive_folder
     target.mkdir(parents=True)
     for archive, md5 in download.archives.items():
@@ -217,9 +217,10 @@ def _download(name: str, staging: Path) -> None:
     except (OSError, RuntimeError, HTTPException) as error:
         reason = " ".join(str(error).split())
         raise RuntimeError(
-            f"could not download {name}: {reason}. What was half done is removed. Try again when the network is there, "
-            f"use the data set 'digits' or 'shapes', which need none, or put {', '.join(download.archives)} into "
-            f"{staging.parent / download.archive_folder} (data/README.md says where from)."
+            f"could not download {name}: {reason}. Unfinished files were removed. Try again when this machine is "
+            "online, use the data set 'digits' or 'shapes', which need no download, or put "
+            f"{', '.join(download.archives)} into {staging.parent / download.archive_folder} "
+            "(data/README.md says where from)."
         ) from error
 
 

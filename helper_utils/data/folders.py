@@ -14,15 +14,15 @@ PART_NAMES = {
     **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "development"), "val"),
     **dict.fromkeys(("test", "testing", "tst"), "test"),
 }
-"""The part of the data set that each of these folder names means, in capitals or small letters."""
+"""The set (training, validation or test) that each of these folder names means, in capitals or small letters."""
 ADDED_TO_PART_NAMES = re.compile(r"(?<=.)(data)?(set|split|part|folder|images?|imgs?|pictures?|photos?)?$")
-"""What is written after the name of a part: `training_set`, `test_images`, `ValData`."""
+"""What may follow the name of a set: `training_set`, `test_images`, `ValData`."""
 
 SYSTEM_FOLDERS = frozenset(
     {"__MACOSX", "@eaDir", "@Recycle", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information"}
     | {"lost+found", "__pycache__"}
 )
-"""Folders that operating systems and storage devices add; like names with a leading dot, they are passed over."""
+"""Folders that operating systems and storage devices add; like names with a leading dot, they are skipped."""
 
 ClassFiles = dict[str, list[Path]]
 """The image files of each class, classes and files in the order of their names."""
@@ -32,8 +32,8 @@ def find_images(path: str | Path) -> dict[str, ClassFiles]:
     """Find the images of a data set in a folder.
 
     Either `PATH/CLASS/IMAGE`, or `PATH/train/CLASS/IMAGE` with `PATH/test/CLASS/IMAGE`, `PATH/val/CLASS/IMAGE` or
-    both beside it; `Training`, `valid`, `test_set` and the like mean the same parts. Files with other suffixes, hidden
-    files and hidden folders are passed over. Folders inside a class folder belong to that class.
+    both beside it; `Training`, `valid`, `test_set` and the like mean the same. Files with other suffixes, hidden
+    files and hidden folders are skipped. Folders inside a class folder belong to that class.
 
     Args:
         path: The folder; `~` stands for the home folder, a relative path starts from the current directory.
@@ -44,8 +44,8 @@ def find_images(path: str | Path) -> dict[str, ClassFiles]:
     Raises:
         FileNotFoundError: If the folder does not exist.
         OSError: If the folder cannot be read.
-        ValueError: If it does not hold two or more classes with enough images in each; if it is unclear which folders
-            are classes and which are parts, or which class an image belongs to; if the parts have different classes.
+        ValueError: If it does not hold two or more classes with enough images in each; if it is unclear what a folder
+            means or which class an image belongs to; if the sets have different classes.
     """
     if not str(path):
         raise FileNotFoundError(
@@ -66,7 +66,7 @@ def find_images(path: str | Path) -> dict[str, ClassFiles]:
 
 
 def _find_parts(root: Path) -> dict[str, Path]:
-    """The folders of the parts; where there are none, the folder itself is the training part."""
+    """The folder of each set; where there are none, the folder itself holds the training set."""
     parts: dict[str, Path] = {}
     others = []
     for folder in _folders(root):
@@ -75,8 +75,7 @@ def _find_parts(root: Path) -> dict[str, Path]:
             others.append(folder.name)
         elif part in parts:
             raise ValueError(
-                f"{root} holds '{parts[part].name}' and '{folder.name}', which both mean the part '{part}'; "
-                "expected one of them"
+                f"{root} holds '{parts[part].name}' and '{folder.name}', which both mean '{part}'; expected one of them"
             )
         else:
             parts[part] = folder
@@ -105,8 +104,8 @@ def _refuse_names_of_parts(path: Path, folder_names: list[str]) -> None:
     if len(set().union(*part_in.values())) > 1:
         named = ", ".join(f"'{name}'" for name, parts in part_in.items() if parts)
         raise ValueError(
-            f"{path} holds {named}, which look like parts of a data set, not like classes; expected 'train', 'val' and "
-            "'test' in the data set's own folder, with one folder a class in each"
+            f"{path} holds {named}, which look like training and test sets, not like classes; expected 'train', 'val' "
+            "and 'test' in the data set's own folder, with one folder a class in each"
         )
 
 
@@ -121,7 +120,10 @@ def _find_classes(path: Path) -> ClassFiles:
     folders = _folders(path)
     if len(folders) < 2:
         found = f"one folder ('{folders[0].name}')" if folders else "no folders"
-        raise ValueError(f"{path} holds {found}; expected two or more, one for each class, with its images inside")
+        hint = f". Did you mean 'folder:{folders[0]}'?" if folders and len(_folders(folders[0])) > 1 else ""
+        raise ValueError(
+            f"{path} holds {found}; expected two or more, one for each class, with its images inside{hint}"
+        )
     classes: ClassFiles = {}
     for folder in folders:
         _refuse_names_of_parts(folder, [inner.name for inner in _folders(folder)])
@@ -135,7 +137,7 @@ def _find_classes(path: Path) -> ClassFiles:
 
 
 def _check_sizes(parts: dict[str, ClassFiles]) -> None:
-    """Check that each class has an image for every part that is split off the training part."""
+    """Check that each class has an image for every set that is split off the training set."""
     needing = [part for part in ("train", "val", "test") if part == "train" or part not in parts]
     for name, files in parts["train"].items():
         if len(files) < len(needing):

@@ -1,4 +1,4 @@
-"""Images in files: read, turned upright, cut to a square and resized."""
+"""Images in files: read, rotated upright, cut to a square and resized."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -46,8 +46,8 @@ class ImageFiles(NamedTuple):
     def read(self, image_size: int | None) -> np.ndarray:
         """Read the files in several threads, with a progress bar when there are many.
 
-        Images are turned upright, laid on white where they are transparent, and converted to RGB; those that are not
-        squares of `image_size` pixels are cut to their central square and resized.
+        Images are rotated upright, put on a white background where they are transparent, and converted to RGB. Those
+        that are not squares of `image_size` pixels are cut to their central square and resized.
 
         Args:
             image_size: Height and width in pixels; 32 by default.
@@ -106,7 +106,7 @@ def _read_image(file: Path, image_size: int) -> np.ndarray:
 def _upright(image: Image.Image) -> Image.Image:
     try:
         method = TURNED_UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
-    except Exception:  # damaged EXIF may raise anything, and the picture is as good without it
+    except Exception:  # damaged EXIF may raise anything, and the image is usable without it
         return image
     return image if method is None else image.transpose(method)
 

@@ -12,7 +12,7 @@ from .datasets import load_dataset
 
 
 class TensorLoader:
-    """Batches `(inputs, targets)` of tensors that lie in memory, on the device where they are used.
+    """Batches `(inputs, targets)` of tensors in memory, on the device where they are used.
 
     For data that fits into memory this replaces `torch.utils.data.DataLoader`: a batch is one indexing operation, not
     a Python call for each example. Every loop over the loader is an epoch, in a new order where `shuffle` is on. The
@@ -113,9 +113,9 @@ def get_dataset_dataloaders(
     data_dir: str | Path | None = None,
     augment: Augmentation | None = None,
 ) -> tuple[TensorLoader, TensorLoader]:
-    """Return loaders of a data set's training part (shuffled, augmented) and of its validation part (neither).
+    """Return loaders of a data set's training set (shuffled, augmented) and of its validation set (neither).
 
-    The other arguments are those of `load_dataset`, which also gives the test part, the class names and the image
+    The other arguments are those of `load_dataset`, which also gives the test set, the class names and the image
     shape.
 
     Args:
@@ -123,7 +123,7 @@ def get_dataset_dataloaders(
         subset_size: The number of training images, at most; all by default.
         imbalanced: Whether the classes are unequally frequent, with `imbalance_ratio` between the extremes.
         dataset: A name that `load_dataset` knows.
-        seed: Decides which images are in which part, and the order of the training batches.
+        seed: Decides which images are in which set, and the order of the training batches.
         device: Where the batches are.
         imbalance_ratio: The rarest class is this many times as frequent as the most frequent one.
         image_size: Height and width in pixels; those of the data set by default.

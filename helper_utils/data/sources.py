@@ -43,7 +43,7 @@ class Pictures(NamedTuple):
 
 
 class Source(NamedTuple):
-    """A data set as it comes from its source; `val` and `test` where the source has them as separate parts."""
+    """A data set as it comes from its source; `val` and `test` where the source has them separately."""
 
     class_names: tuple[str, ...]
     train: Images
@@ -52,7 +52,7 @@ class Source(NamedTuple):
 
 
 class SplitSource(NamedTuple):
-    """A data set with all its parts."""
+    """A data set with all three sets of images."""
 
     class_names: tuple[str, ...]
     train: Images
