@@ -475,6 +475,17 @@ def test_a_class_that_the_data_set_does_not_have(pictures):
             check_classes(parameters, values)
 
 
+def test_the_lessons_of_the_course_state_what_their_data_sets_must_have(pictures):
+    refused = [("12", {"fine_dataset": "shaps"}), ("14", {"dataset": "digit"}), ("18", {"unseen_class": "-1"})]
+    for number, values in refused:
+        (lesson,) = find_lessons(notebooks_directory(), [number])
+        with pytest.raises(CourseError, match=rf"of {lesson.name}: "):
+            assign_options(list(values.items()), {lesson.name: lesson.parameters})
+    (lesson,) = find_lessons(notebooks_directory(), ["18"])
+    with pytest.raises(CourseError, match="3 is not below the number of classes"):
+        check_classes(lesson.parameters, {"dataset": pictures, "unseen_class": 3})
+
+
 @pytest.mark.parametrize("command", ["run", "sweep"])
 def test_run_and_sweep_compare_a_class_with_the_data_set(notebooks, pictures, command):
     write_lesson(notebooks / "18_distillation.ipynb", parameters=DATASET)

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from helper_utils.course.errors import count
 from helper_utils.course.files import shown
 from helper_utils.course.lessons import Lesson, exercise_names
 from helper_utils.teaching.progress import ENVIRONMENT_VARIABLE, progress_directory, read_progress
@@ -38,7 +39,8 @@ def show_progress(lessons: Sequence[Lesson], console: Console | None = None) -> 
             marks.append(mark * of_lesson[state], style=colour)
         table.add_row(lesson.name, lesson.title, marks, _words(of_lesson) or "no exercises")
     console.print(table)
-    console.print(f"\n{total['right']} of {total.total()} exercises are right ({_words(total)}).")
+    verb = "is" if total.total() == 1 else "are"
+    console.print(f"\n{total['right']} of {count(total.total(), 'exercise')} {verb} right ({_words(total)}).")
     console.print(_advice(states, lessons), soft_wrap=True)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from helper_utils.course.errors import count
 from helper_utils.course.files import write_text
 from helper_utils.course.lessons import Lesson
 from helper_utils.course.reports.tables import as_csv, as_text, render
@@ -109,8 +110,8 @@ class Report:
         """Return what the terminal shows at the end."""
         lines = [
             "",
-            f"{self.n_passed} of {len(self.results)} lessons passed, {self.n_held} of {self.n_claims} claims hold, "
-            f"{self.seconds:.1f} s",
+            f"{self.n_passed} of {count(len(self.results), 'lesson')} passed, "
+            f"{self.n_held} of {self.n_claims} claims hold, {self.seconds:.1f} s",
         ]
         for entry in self.entries:
             result = entry.result
