@@ -1,10 +1,13 @@
 import random
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from helper_utils import describe_device, get_device, set_seed, spawn_seeds
+from helper_utils.base import devices
 from helper_utils.base.seeds import MAX_BASE_SEED
 
 
@@ -61,10 +64,59 @@ def test_the_best_device_is_chosen_and_the_reason_is_one_line(monkeypatch, cuda,
 
 def test_a_named_device_is_used_or_refused(monkeypatch):
     assert get_device("cpu") == torch.device("cpu")
-    assert describe_device("cpu") == "cpu (as asked for)"
+    assert describe_device("cpu").startswith("cpu (as asked for; ")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert get_device("cuda:0") == torch.device("cuda:0")
     with pytest.raises(RuntimeError, match="'cuda:1' is not available"):
         get_device("cuda:1")
     with pytest.raises(ValueError, match="'gpu'"):
         get_device("gpu")
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    """Threads of torch that a test may change, as in a fresh process whose environment says nothing about them."""
+    before = torch.get_num_threads()
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    devices.use_one_thread.cache_clear()
+    torch.set_num_threads(2)
+    yield monkeypatch
+    torch.set_num_threads(before)
+    devices.use_one_thread.cache_clear()
+
+
+def test_outside_a_notebook_the_number_of_threads_is_left_alone(threads):  # noqa: ARG001
+    assert " 2 of " in describe_device("cpu")
+    assert "set OMP_NUM_THREADS" not in describe_device("cpu")
+    assert torch.get_num_threads() == 2
+
+
+def test_a_lesson_takes_one_thread_and_says_so(threads):
+    threads.setattr(devices, "_in_kernel", lambda: True)
+    get_device()
+    assert torch.get_num_threads() == 2  # only the line that says it changes it
+    assert describe_device("cpu").endswith(" cores in use, set OMP_NUM_THREADS for more)")
+    assert torch.get_num_threads() == 1
+
+
+def test_who_asks_for_more_threads_in_a_lesson_keeps_them(threads):
+    threads.setattr(devices, "_in_kernel", lambda: True)
+    describe_device()
+    torch.set_num_threads(2)
+    assert " 2 of " in describe_device("cpu")
+    assert torch.get_num_threads() == 2
+
+
+def test_a_number_of_threads_in_the_environment_wins(threads):
+    threads.setattr(devices, "_in_kernel", lambda: True)
+    threads.setenv("OMP_NUM_THREADS", "2")
+    assert "set OMP_NUM_THREADS" not in describe_device("cpu")
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize(("shell", "expected"), [(None, False), (object(), False), (SimpleNamespace(kernel=1), True)])
+def test_a_kernel_is_told_from_other_pythons(monkeypatch, shell, expected):
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    assert devices._in_kernel() == expected
+    monkeypatch.delitem(sys.modules, "IPython")
+    assert not devices._in_kernel()

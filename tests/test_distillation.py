@@ -210,6 +210,15 @@ def test_the_loss_of_targets_with_a_teacher():
     torch.testing.assert_close(vmap(loss_fcn, in_dims=(0, None))(students, together), each)
 
 
+@pytest.mark.parametrize(
+    "targets",
+    [torch.rand(4), torch.rand(4, 3), torch.rand(4, 4, 1), torch.zeros(4, 1, dtype=torch.long), torch.tensor([0, 1])],
+)
+def test_targets_of_another_shape_are_refused(targets):
+    with pytest.raises(ValueError, match=r"targets must be|logits have the shape"):
+        DistillationLoss(4.0, 0.5)(torch.randn(4, 3), targets)
+
+
 def test_pictures_without_labels_have_the_soft_term_only():
     student, teacher, targets = make_case(7, 10, torch.float32)
     without = with_teacher(None, teacher)

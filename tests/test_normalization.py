@@ -550,6 +550,37 @@ def test_recalibration_restores_modes_and_momenta(library, fails: bool) -> None:
     assert (model[1].momentum, model[5].momentum) == (0.3, None)
 
 
+@LIBRARIES
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [
+        (torch.randn(1, 4), ValueError),  # as the last batch of a loader may be
+        (torch.randn(8, 5), RuntimeError),
+        ({"image": torch.randn(8, 4)}, TypeError),
+        ((), TypeError),
+    ],
+)
+def test_recalibration_that_fails_gives_the_statistics_back(library, bad, error) -> None:
+    model = nn.Sequential(nn.Linear(4, 3), library.BatchNorm1d(3))
+    model(torch.randn(16, 4))
+    before = copy.deepcopy(model.state_dict())
+    with pytest.raises(error):
+        normalization.recalibrate_running_statistics(model, [torch.randn(16, 4), bad], "cpu")
+    assert all(torch.equal(before[name], values) for name, values in model.state_dict().items())
+
+
+def test_recalibration_that_is_interrupted_gives_the_statistics_back() -> None:
+    def batches():
+        yield torch.randn(16, 3)
+        raise KeyboardInterrupt
+
+    norm = normalization.BatchNorm1d(3)
+    before = copy.deepcopy(norm.state_dict())
+    with pytest.raises(KeyboardInterrupt):
+        normalization.recalibrate_running_statistics(norm, batches(), "cpu")
+    assert all(torch.equal(before[name], values) for name, values in norm.state_dict().items())
+
+
 def test_recalibration_wants_batches_drawn_at_random() -> None:
     examples = torch.randn(512, 1).sort(dim=0).values
     variances = {}

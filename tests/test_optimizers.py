@@ -863,6 +863,40 @@ def test_several_as_one_go_on_where_they_were(how: str) -> None:
     assert_close(replay(second, steps[3:]), expected)
 
 
+def test_a_group_that_no_part_would_step_is_refused() -> None:
+    optimizer = muon_and_adamw()
+    group = {"params": parameters([(2, 2)])}
+    with pytest.raises(ValueError, match=r"add it to one of \.optimizers, and make a new MultiOptimizer"):
+        optimizer.add_param_group(group)
+    assert len(optimizer.param_groups) == 2
+    optimizer.optimizers[1].add_param_group(group)  # as the message says
+    renewed = optimizers.MultiOptimizer(*optimizer.optimizers)
+    before = group["params"][0].detach().clone()
+    replay(renewed, gradients([(4, 3), (4,), (2, 2)], 1))
+    assert not torch.equal(before, group["params"][0])
+
+
+def test_states_of_which_one_does_not_fit_change_no_part() -> None:
+    first, second = muon_and_adamw(), muon_and_adamw(lr=7.0)
+    replay(first, gradients([(4, 3), (4,)], 2))
+    before = copy.deepcopy(second.state_dict())
+    state = first.state_dict()
+    state["optimizers"][1]["param_groups"] *= 2
+    with pytest.raises(ValueError, match="parameter groups"):
+        second.load_state_dict(state)
+    assert second.state_dict() == before
+
+
+def test_a_gradient_that_is_refused_leaves_the_parameters_before_it_alone() -> None:
+    embedding, [first] = nn.Embedding(10, 4, sparse=True), parameters([(3,)])
+    first.grad = torch.ones_like(first)
+    embedding(torch.tensor([1])).sum().backward()
+    before = first.detach().clone()
+    with pytest.raises(RuntimeError, match="sparse"):
+        optimizers.SGD([first, embedding.weight], 0.1).step()
+    assert torch.equal(first, before)
+
+
 def test_several_as_one_refuse_what_does_not_fit() -> None:
     with pytest.raises(ValueError, match="at least one optimizer"):
         optimizers.MultiOptimizer()

@@ -19,7 +19,7 @@ import optuna
 import psutil
 import pytest
 import torch
-from optuna.samplers import GridSampler, RandomSampler, TPESampler
+from optuna.samplers import GridSampler, PartialFixedSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.storages import InMemoryStorage, RDBStorage
 from optuna.trial import FixedTrial, TrialState
 from torch import nn
@@ -126,6 +126,61 @@ def test_a_study_whose_every_trial_fails_comes_to_an_end():
         raise RuntimeError("always")
 
     assert states(run_quietly(objective, n_trials=3)) == ["FAIL"] * 3
+
+
+@pytest.mark.parametrize(
+    ("value", "directions", "error"),
+    [
+        ((0.5, 0.5), ("maximize",), "ValueError: the objective returned 2 value(s), the study has 1 direction(s)"),
+        (0.5, ("maximize", "minimize"), "ValueError: the objective returned 1 value(s), the study has 2 direction(s)"),
+        ((), ("maximize",), "ValueError: the objective returned 0 value(s)"),
+        (None, ("maximize",), "TypeError: "),
+        ("good", ("maximize",), "TypeError: "),
+        ((0.5, None), ("maximize", "minimize"), "TypeError: "),
+    ],
+)
+def test_a_study_whose_objective_returns_something_else_comes_to_an_end(value, directions, error):
+    study = run_quietly(lambda _: value, n_trials=2, directions=directions, timeout=60)
+    assert states(study) == ["FAIL"] * 2
+    assert study.trials[1].user_attrs["error"].startswith(error)
+
+
+def on_a_grid(trial: optuna.Trial) -> float:
+    return trial.suggest_int("a", 0, 3) + trial.suggest_int("b", 0, 2)
+
+
+@pytest.mark.parametrize("n_trials", [[12], [5, 12]])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_grid_given_as_a_function_visits_each_point_once(tmp_path, n_trials, seed):
+    sampler = functools.partial(GridSampler, {"a": [0, 1, 2, 3], "b": [0, 1, 2]})
+    for n in n_trials:
+        study = run_quietly(on_a_grid, n_trials=n, sampler=sampler, seed=seed, storage=tmp_path / "a.journal")
+    assert len({tuple(trial.params.values()) for trial in study.trials}) == 12
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("fixed", [False, True])
+def test_quasi_random_points_given_as_a_function_fill_each_cell_once(fixed):
+    def sampler(seed: int) -> optuna.samplers.BaseSampler:
+        points = QMCSampler(scramble=True, seed=seed)
+        return PartialFixedSampler({"y": 0.5}, points) if fixed else points
+
+    def objective(trial: optuna.Trial) -> float:
+        return trial.suggest_float("x", 0, 1) + (trial.suggest_float("y", 0, 1) if fixed else 0)
+
+    cells = []
+    for seed in (0, 1):
+        study = run_quietly(objective, n_trials=17, sampler=sampler, seed=seed)  # the first one is drawn at random
+        cells.append([int(trial.params["x"] * 16) for trial in study.trials[1:]])
+        assert sorted(cells[-1]) == list(range(16))
+    assert cells[0] != cells[1]
+
+
+def test_what_is_no_sampler_is_named():
+    with pytest.raises(TypeError, match="a function of seed=, not str"):
+        run_quietly(parabola, n_trials=1, sampler="random")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="must return a sampler of Optuna, not int"):
+        run_quietly(parabola, n_trials=1, sampler=lambda seed: seed)  # type: ignore[arg-type]
 
 
 def test_an_interrupted_trial_does_not_count(tmp_path):

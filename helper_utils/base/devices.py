@@ -1,6 +1,8 @@
 """Where the computation runs."""
 
+import functools
 import os
+import sys
 
 import torch
 
@@ -19,9 +21,37 @@ def get_device(name: str = "auto") -> torch.device:
 
 
 def describe_device(name: str = "auto") -> str:
-    """Say in one line which device `get_device(name)` chooses and why; arguments and errors are the same."""
+    """Say in one line which device `get_device(name)` chooses and why; arguments and errors are the same.
+
+    Lessons print it when they set up. In a Jupyter kernel, and nowhere else, it therefore calls `use_one_thread` first.
+    """
+    is_limited = _in_kernel() and use_one_thread()
     device, reason = _choose(name)
+    if device.type == "cpu":
+        n_threads = torch.get_num_threads()
+        reason += f"; {n_threads} of {os.cpu_count()} cores in use"
+        if is_limited and n_threads == 1:
+            reason += ", set OMP_NUM_THREADS for more"
     return f"{device} ({reason})"
+
+
+@functools.cache  # the first call decides; a later torch.set_num_threads stays as it is
+def use_one_thread() -> bool:
+    """Let torch compute on one core from now on, unless the environment sets OMP_NUM_THREADS; say whether it did.
+
+    The lessons' networks are so small that several threads gain little. Threads wait for each other in a busy loop, and
+    where another program wants a core, a lesson would take four to ten times as long. For more threads, set
+    OMP_NUM_THREADS before Jupyter starts, or call `torch.set_num_threads` afterwards.
+    """
+    if os.environ.get("OMP_NUM_THREADS"):
+        return False
+    torch.set_num_threads(1)
+    return True
+
+
+def _in_kernel() -> bool:
+    ipython = sys.modules.get("IPython")
+    return getattr(ipython and ipython.get_ipython(), "kernel", None) is not None
 
 
 def _choose(name: str) -> tuple[torch.device, str]:
@@ -31,8 +61,7 @@ def _choose(name: str) -> tuple[torch.device, str]:
         return torch.device("cuda"), f"CUDA is available: {torch.cuda.get_device_name()}"
     if torch.backends.mps.is_available():
         return torch.device("mps"), "Apple's MPS is available"
-    threads = f"{torch.get_num_threads()} of {os.cpu_count()} cores in use"
-    return torch.device("cpu"), f"neither CUDA nor MPS is available; {threads}"
+    return torch.device("cpu"), "neither CUDA nor MPS is available"
 
 
 def _named(name: str) -> torch.device:

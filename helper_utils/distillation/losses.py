@@ -87,7 +87,12 @@ class DistillationLoss:
             ValueError: The shapes do not fit.
         """
         if not targets.is_floating_point():
-            return cross_entropy(logits, targets)
+            return cross_entropy(logits, _check_targets(targets, len(logits)), ignore_index=_NO_CLASS)
+        if targets.dim() != 2:
+            raise ValueError(
+                "targets must be class numbers, integers of shape (N,), or those of with_teacher, of shape "
+                f"(N, classes + 1), not {targets.dtype} of shape {tuple(targets.shape)}"
+            )
         teacher_logits, labels = targets[:, :-1], targets[:, -1].long()
         return distillation_loss(logits, teacher_logits, labels, self.temperature, self.alpha)
 

@@ -28,14 +28,17 @@ def recalibrate_running_statistics(
         device: Where the inputs are moved to.
 
     Raises:
-        ValueError: The model has no batch norm with running statistics, or there are no batches; the statistics are
-            then as before.
+        ValueError: The model has no batch norm with running statistics, or there are no batches.
+        TypeError: A batch is neither a tensor nor a sequence that begins with one.
+
+    Whatever the error, those of the model itself included, the statistics are then as before.
     """
     layers = [module for module in model.modules() if isinstance(module, BATCH_NORMS) and module.track_running_stats]
     if not layers:
         raise ValueError("the model has no batch norm with running statistics: there is nothing to recalibrate")
     modes = {module: module.training for module in model.modules()}
     momenta = {layer: layer.momentum for layer in layers}
+    before = {layer: [buffer.clone() for buffer in layer.buffers(recurse=False)] for layer in layers}
     n_batches = 0
     try:
         model.eval()
@@ -46,16 +49,27 @@ def recalibrate_running_statistics(
             if n_batches == 0:
                 for layer in layers:
                     layer.reset_running_stats()
-            inputs = batch if isinstance(batch, Tensor) else batch[0]
-            model(inputs.to(device))
+            model(_inputs_of(batch).to(device))
             n_batches += 1
+        if n_batches == 0:
+            raise ValueError("there are no batches to take statistics of: an iterator is used up after one pass")
+    except BaseException:  # an interruption included: half of the statistics are worse than the old ones
+        for layer, buffers in before.items():
+            for buffer, values in zip(layer.buffers(recurse=False), buffers, strict=True):
+                buffer.copy_(values)
+        raise
     finally:
         for layer, momentum in momenta.items():
             layer.momentum = momentum
         for module, mode in modes.items():
             module.training = mode
-    if n_batches == 0:
-        raise ValueError("there are no batches to take statistics of: an iterator is used up after one pass")
+
+
+def _inputs_of(batch: Tensor | Sequence[Tensor]) -> Tensor:
+    inputs = batch[0] if isinstance(batch, Sequence) and len(batch) else batch
+    if not isinstance(inputs, Tensor):
+        raise TypeError(f"a batch must be a tensor, or a sequence that begins with one, not {type(batch).__name__}")
+    return inputs
 
 
 _Layer = TypeVar("_Layer", nn.Conv2d, nn.Linear)

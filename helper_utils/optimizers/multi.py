@@ -1,5 +1,6 @@
 """Several optimizers as one."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,19 @@ class MultiOptimizer(Optimizer):
         super().__init__([group for optimizer in optimizers for group in optimizer.param_groups], {})
         self.optimizers = optimizers
 
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Refuse a group, since no part would take its steps.
+
+        Raises:
+            ValueError: Always, once the parts are there.
+        """
+        if hasattr(self, "optimizers"):
+            raise ValueError(
+                "a MultiOptimizer cannot tell which of its parts a new group belongs to: add it to one of .optimizers, "
+                "and make a new MultiOptimizer of them"
+            )
+        super().add_param_group(param_group)
+
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__() | {"optimizers": self.optimizers}  # for copies
 
@@ -58,11 +72,17 @@ class MultiOptimizer(Optimizer):
         """Give each part its state back.
 
         Raises:
-            ValueError: The state is that of another number of parts, or does not fit a part.
+            ValueError: The state is that of another number of parts, or does not fit a part; nothing has changed then.
         """
         states = state_dict["optimizers"]
         if len(states) != len(self.optimizers):
             raise ValueError(f"the state has {len(states)} parts, this MultiOptimizer {len(self.optimizers)}")
-        for optimizer, state in zip(self.optimizers, states, strict=True):
-            optimizer.load_state_dict(state)
+        before = copy.deepcopy([optimizer.state_dict() for optimizer in self.optimizers])
+        try:
+            for optimizer, state in zip(self.optimizers, states, strict=True):
+                optimizer.load_state_dict(state)
+        except Exception:  # a later part refuses its state: the earlier ones get theirs back
+            for optimizer, state in zip(self.optimizers, before, strict=True):
+                optimizer.load_state_dict(state)
+            raise
         self.param_groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]

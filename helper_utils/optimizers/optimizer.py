@@ -40,7 +40,7 @@ class OneTensorAtATime(Optimizer):
             What the closure returned, or None without one.
 
         Raises:
-            RuntimeError: A gradient is sparse or complex.
+            RuntimeError: A gradient is sparse or complex; no parameter has changed then.
         """
         loss = None
         if closure is not None:
@@ -50,6 +50,9 @@ class OneTensorAtATime(Optimizer):
             for param in group["params"]:
                 if param.grad is not None:
                     self._refuse_sparse_and_complex(param.grad)
+        for group in self.param_groups:
+            for param in group["params"]:
+                if param.grad is not None:
                     grad = -param.grad if group.get("maximize") else param.grad
                     self._update(param, grad, self.state[param], group)
         return loss

@@ -5,13 +5,42 @@ from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseSampler, GridSampler, PartialFixedSampler, QMCSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from helper_utils.optuna_tuning.trials import counts
 
 MakeSampler = Callable[..., BaseSampler]  # called with `seed=`
+
+
+def make_sampler(sampler: BaseSampler | MakeSampler, seed: int) -> BaseSampler:
+    """Return the sampler of a study: an object as it is, or one that is seeded for each trial.
+
+    A sampler whose plan for the whole study follows from its seed (a grid, quasi-random points) is made once: with
+    another seed for each trial it would take each point from another plan, some twice and others never.
+
+    Args:
+        sampler: An object, or a function that takes `seed=` and returns one.
+        seed: The study's seed, 0 or more.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    if isinstance(sampler, BaseSampler):
+        return sampler
+    if not callable(sampler):
+        raise TypeError(f"sampler must be one of Optuna's, or a function of seed=, not {type(sampler).__name__}")
+    first = sampler(seed=seed_of_trial(seed, 0))
+    if not isinstance(first, BaseSampler):
+        raise TypeError(f"sampler, called with seed=, must return a sampler of Optuna, not {type(first).__name__}")
+    return first if _plans_ahead(first) else SamplerForEachTrial(sampler, seed)
+
+
+def _plans_ahead(sampler: BaseSampler) -> bool:
+    if isinstance(sampler, PartialFixedSampler):
+        return _plans_ahead(sampler._base_sampler)
+    return isinstance(sampler, GridSampler | QMCSampler)
 
 
 class SamplerForEachTrial(BaseSampler):

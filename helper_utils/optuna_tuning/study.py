@@ -25,7 +25,7 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from helper_utils.optuna_tuning.samplers import MakeSampler, SamplerForEachTrial
+from helper_utils.optuna_tuning.samplers import MakeSampler, make_sampler
 from helper_utils.optuna_tuning.storage import JOURNALS, SQLITE, exclusive_lock, open_storage, path_of
 from helper_utils.optuna_tuning.trials import ERROR, counts
 
@@ -51,9 +51,9 @@ def run_study(
     """Run a study until it has so many finished trials, and return it.
 
     A finished trial is one that is complete, was pruned, or failed by its objective's own fault (an exception, nan, no
-    memory): that is recorded in its user attribute "error", and the study goes on. With a storage, what was finished
-    before counts: the same call again does what is missing. A trial whose process died does not count; it is marked
-    as failed, and another one takes its place.
+    memory, another number of values than directions): that is recorded in its user attribute "error", and the study
+    goes on. With a storage, what was finished before counts: the same call again does what is missing. A trial whose
+    process died does not count; it is marked as failed, and another one takes its place.
 
     Args:
         objective: Takes a trial and returns its value, or one for each direction. It must be picklable for n_workers
@@ -63,7 +63,8 @@ def run_study(
         sampler: What suggests. Best is a class, or any function that takes `seed=` (`optuna.samplers.RandomSampler`,
             `functools.partial(TPESampler, n_startup_trials=20)`): it is seeded for each trial from `seed` and the
             trial's number, so a study that was stopped goes on as if it had not been. A sampler object is used as it
-            is; in a resumed study and in workers its random numbers are drawn anew. By default `TPESampler`.
+            is; in a resumed study and in workers its random numbers are drawn anew. So is what a function returns whose
+            plan follows from its seed (`GridSampler`, `QMCSampler`): it is made once. By default `TPESampler`.
         pruner: What stops bad trials early; Optuna's median pruner by default.
         storage: Where the trials are kept: None for the memory; a path that ends in .log or .journal for a journal
             file, in .db or .sqlite for SQLite; the URL of a database (`postgresql+psycopg://...`, `mysql://...`),
@@ -80,13 +81,13 @@ def run_study(
 
     Raises:
         ValueError: An argument is out of its range, or the stored study has other directions.
-        TypeError: The storage is none of the above.
+        TypeError: The storage or the sampler is none of the above.
         RuntimeError: Another process runs a study of that name in that file.
     """
     _check_arguments(n_trials, directions, storage, n_workers, timeout)
     settings = _Settings(
         n_trials=n_trials,
-        sampler=sampler if isinstance(sampler, BaseSampler) else SamplerForEachTrial(sampler or TPESampler, seed),
+        sampler=make_sampler(TPESampler if sampler is None else sampler, seed),
         pruner=pruner,
         study_name=study_name or "study",
         deadline=None if timeout is None else time.time() + timeout,
@@ -224,14 +225,25 @@ def _run_objective(objective: Objective, n_trials: int, trial: Trial) -> float |
         raise _NotNeededError("another worker was quicker")  # two workers began the last trial at once
     try:
         values = objective(trial)
-        if any(math.isnan(value) for value in (values if isinstance(values, Sequence) else [values])):
-            raise FloatingPointError("the objective returned nan")
+        _check_values(values, len(trial.study.directions))
     except optuna.TrialPruned:
         raise
     except Exception as error:
         trial.set_user_attr(ERROR, f"{type(error).__name__}: {error}")
         raise
     return values
+
+
+def _check_values(values: float | Sequence[float], n_directions: int) -> None:
+    """Refuse what Optuna would refuse without an exception: such a trial would not count, and the study never end."""
+    values = values if isinstance(values, Sequence) else [values]
+    if any(math.isnan(value) for value in values):
+        raise FloatingPointError("the objective returned nan")
+    if len(values) != n_directions:
+        raise ValueError(
+            f"the objective returned {len(values)} value(s), the study has {n_directions} direction(s): "
+            "give run_study a direction for each value"
+        )
 
 
 def _work_together(storage: BaseStorage, objective: Objective, settings: _Settings, n_workers: int) -> None:
