@@ -33,7 +33,7 @@ def counts_of(data: Dataset, part: str) -> list[int]:
 
 
 @settings(deadline=None)
-@given(counts=st.lists(st.integers(5, 80), min_size=2, max_size=6), seed=st.integers(0, 2**40))
+@given(counts=st.lists(st.integers(3, 80), min_size=2, max_size=12), seed=st.integers(0, 2**40))
 def test_parts_are_disjoint_and_stratified(counts: list[int], seed: int) -> None:
     source = numbered_source(counts)
     split = datasets._split(source, seed)
@@ -45,8 +45,9 @@ def test_parts_are_disjoint_and_stratified(counts: list[int], seed: int) -> None
             part.read(None).reshape(-1, 4).copy().view(np.uint32).ravel(), part.labels, strict=True
         ):
             assert source.train.labels[number] == label
-        expected = np.array(counts) * len(part.labels) / sum(counts)
-        assert np.abs(np.bincount(part.labels, minlength=len(counts)) - expected).max() < 2
+        found = np.bincount(part.labels, minlength=len(counts))
+        assert found.min() >= 1
+        assert np.abs(found - np.array(counts) * len(part.labels) / sum(counts)).max() < 3
 
 
 @settings(deadline=None)
