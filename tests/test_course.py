@@ -557,13 +557,13 @@ def test_arguments_that_are_not_utf_8_are_refused_at_once(notebooks, arguments):
     ],
     ids=["deep", "deep cells", "format 3"],
 )
-@pytest.mark.parametrize("command", ["params", "sweep", "release"])
+@pytest.mark.parametrize("command", ["params", "sweep", "release", "refresh"])
 def test_files_that_no_command_can_use(notebooks, tmp_path, monkeypatch, content, message, command):
     monkeypatch.chdir(tmp_path)
     (notebooks / "02_validation.ipynb").write_text(content)
     assert message in call("list", notebooks=notebooks).output
     assert call("progress", notebooks=notebooks).exit_code == 0
-    arguments = {"params": ["2"], "sweep": ["2", "-p", "seed", "1"], "release": ["class", "2"]}[command]
+    arguments = {"params": ["2"], "sweep": ["2", "-p", "seed", "1"], "release": ["class", "2"], "refresh": []}[command]
     result = call(command, *arguments, notebooks=notebooks)
     assert (result.exit_code, result.output.count("\n")) == (1, 1)
     assert message in result.output
@@ -574,7 +574,7 @@ def test_tags_that_are_null(notebooks, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = write_lesson(notebooks / "01_metrics.ipynb")
     path.write_text(path.read_text(encoding="utf-8").replace('"metadata": {}', '"metadata": {"tags": null}', 1))
-    for command in (["params", "1"], ["run"], ["sweep", "1", "-p", "seed", "1"]):
+    for command in (["params", "1"], ["run"], ["sweep", "1", "-p", "seed", "1"], ["refresh"]):
         result = call(*command, notebooks=notebooks)
         assert result.exit_code == 1
         assert result.output == "Error: 01_metrics.ipynb: the tags of cell 1 are None, not a list: remove them\n"

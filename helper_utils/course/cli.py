@@ -127,8 +127,7 @@ def list_(notebooks: str | None) -> None:
 def params(name: str, notebooks: str | None) -> None:
     """Show the parameters of a lesson: type, default and meaning."""
     for lesson in find_lessons(notebooks_directory(notebooks), [name]):
-        if lesson.error:
-            raise CourseError(lesson.error)
+        lesson.check()
         if not lesson.parameters:
             click.echo(f"{lesson.name} has no parameters")
         for parameter in lesson.parameters.values():
@@ -269,6 +268,8 @@ def refresh(names: tuple[str, ...], jobs: int | None, timeout: float, notebooks:
     from helper_utils.course.commands.refresh import refresh_lessons
 
     lessons = find_lessons(notebooks_directory(notebooks), names)
+    for lesson in lessons:
+        lesson.check()
     sys.exit(refresh_lessons(lessons, n_at_once=jobs, timeout=timeout))
 
 

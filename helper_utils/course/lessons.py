@@ -113,6 +113,16 @@ class Lesson:
                 return read_parameters(source(cell), self.name)
         return {}
 
+    def check(self) -> None:
+        """Check what can be checked without running the lesson.
+
+        Raises:
+            CourseError: If the file cannot be read, a cell's tags are not a list, or the parameters cell is not Python.
+        """
+        if self.error:
+            raise CourseError(self.error)
+        _ = self.parameters
+
     def _after_time_label(self, pattern: str) -> str:
         found = re.search(r"\*\*Time:?\*\*:?\s*" + pattern, self.introduction)
         return found[1].strip() if found else ""

@@ -85,8 +85,7 @@ def make_sweep(lesson: Lesson, options: Sequence[tuple[str, str]], *, strict: bo
         CourseError: If the lesson cannot be read, a parameter is unknown or named twice, a value does not fit or is
             given twice, or there are more than `MAX_RUNS` combinations.
     """
-    if lesson.error:
-        raise CourseError(lesson.error)
+    lesson.check()
     texts: dict[str, str] = {}
     for name, text in options:
         if name not in lesson.parameters:
