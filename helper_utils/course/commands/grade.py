@@ -37,7 +37,7 @@ from typing import Any
 import click
 import psutil
 
-from helper_utils.course.errors import CourseError
+from helper_utils.course.errors import CourseError, count
 from helper_utils.course.files import results_folder, shown, write_text
 from helper_utils.course.grading.answer import run_answer, run_judge
 from helper_utils.course.grading.submissions import Answer, UnreadableError, read_answers
@@ -409,7 +409,7 @@ class GradeReport:
 
     def summary(self) -> list[str]:
         """Return what the terminal shows at the end."""
-        lines = ["", f"{len(self.submissions)} submissions: {summary(self.grades)}"]
+        lines = ["", f"{count(len(self.submissions), 'submission')}: {summary(self.grades)}"]
         return lines + [f"  {exercise}: {name} ({n})" for exercise, name, n in self.misconceptions]
 
     def write(self, folder: Path) -> Path:
