@@ -137,6 +137,11 @@ def test_two_calls_with_the_same_seeds_give_the_same_numbers(part):
     assert torch.equal(first.batch_losses, second.batch_losses)
 
 
+def test_runs_name_their_axes_in_one_line(part):
+    runs = train_many(make_mlp, part, lrs=LRS, seeds=SEEDS, n_epochs=2, batch_size=BATCH_SIZE, val=part)
+    assert repr(runs) == "ManyRuns(3 rates x 2 seeds x 8 steps, 2 validations)"
+
+
 def test_without_epochs_nothing_is_trained(part):
     runs = train_many(make_mlp, part, lrs=LRS, seeds=SEEDS, n_epochs=0)
     assert runs.batch_losses.shape == runs.val_losses.shape == (3, 2, 0)
@@ -150,6 +155,9 @@ def test_without_epochs_nothing_is_trained(part):
         ({"seeds": []}, "at least one rate and one seed, not 3 and 0"),
         ({"batch_size": 71}, "from 1 to the 70 training examples, not 71"),
         ({"batch_size": 0}, "from 1 to the 70 training examples, not 0"),
+        ({"n_epochs": -1}, "n_epochs must be at least 0, not -1"),
+        ({"clip_norm": 0.0}, "must be positive, not 0"),
+        ({"clip_norm": float("nan")}, "must be positive, not nan"),
     ],
 )
 def test_bad_arguments_are_named(part, changed, message):

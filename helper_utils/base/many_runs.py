@@ -6,7 +6,7 @@ the time that they take one after the other (`benchmarks/many_runs.py` measures 
 """
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,7 +21,7 @@ from helper_utils.data.datasets import Part
 _EVALUATED_AT_ONCE = 500  # examples; bounds the memory of an evaluation of many runs
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ManyRuns:
     """What came of the runs. The first two axes of every tensor are the learning rates and the seeds.
 
@@ -39,6 +39,11 @@ class ManyRuns:
     val_accuracies: Tensor
     parameters: dict[str, Tensor]
     _stack: "_Stack"
+
+    def __repr__(self) -> str:
+        """Name the axes: the rates, the seeds, the steps."""
+        n_lrs, n_seeds, n_steps = self.batch_losses.shape
+        return f"ManyRuns({n_lrs} rates x {n_seeds} seeds x {n_steps} steps, {self.val_losses.shape[2]} validations)"
 
     def evaluate(self, part: Part) -> tuple[Tensor, Tensor]:
         """Return the mean loss and the accuracy in [0, 1] of every run, two tensors of shape (rates, seeds).
@@ -93,11 +98,10 @@ def train_many(
         device: Where to train.
 
     Raises:
-        ValueError: There are no rates or no seeds, a batch is larger than the training part, or the validation targets
-            are integers whose shape is not (N,).
+        ValueError: There are no rates or no seeds, n_epochs is negative, clip_norm is not positive, a batch is larger
+            than the training part, or the validation targets are integers whose shape is not (N,).
     """
-    if not len(lrs) or not len(seeds):
-        raise ValueError(f"train_many needs at least one rate and one seed, not {len(lrs)} and {len(seeds)}")
+    _check_arguments(lrs, seeds, n_epochs, clip_norm)
     n_batches = len(train.targets) // batch_size if batch_size > 0 else 0
     if n_batches == 0:
         raise ValueError(f"batch_size must be from 1 to the {len(train.targets)} training examples, not {batch_size}")
@@ -105,20 +109,16 @@ def train_many(
     weights = list(stack.parameters.values())
     optimizer = make_optimizer(weights, lr=1.0)
     rates = torch.as_tensor(lrs, dtype=torch.float32, device=device).repeat_interleave(len(seeds))
-    orders = [torch.Generator().manual_seed(seed) for seed in seeds]
     train = Part(train.inputs.to(device), train.targets.to(device))
+    orders = _draw_orders(seeds, len(train.targets))
 
     batch_losses, validations = [], []
     for epoch in range(n_epochs):
-        order = torch.stack([torch.randperm(len(train.targets), generator=generator) for generator in orders]).to(
-            device
-        )
+        order = next(orders).to(device)
         for batch in range(n_batches):
             chosen = order[:, batch * batch_size : (batch + 1) * batch_size].repeat(len(lrs), 1)
             losses = stack.losses(train.inputs[chosen], train.targets[chosen])
-            gradients = torch.autograd.grad(losses.sum(), weights)  # a run's loss depends on its own weights only
-            for weight, gradient in zip(weights, gradients, strict=True):
-                weight.grad = gradient
+            _set_gradients(losses, weights)
             if clip_norm is not None:
                 _clip_each_run(weights, clip_norm)
             factor = 1.0 if schedule is None else schedule(epoch * n_batches + batch)
@@ -126,16 +126,33 @@ def train_many(
             batch_losses.append(losses.detach())
         if val is not None:
             validations.append(stack.evaluate(val))
+    return _collect(stack, batch_losses, validations)
 
-    shape = (len(lrs), len(seeds), -1)
-    nothing = torch.empty(*shape[:2], 0)
+
+def _check_arguments(lrs: Sequence[float], seeds: Sequence[int], n_epochs: int, clip_norm: float | None) -> None:
+    if not len(lrs) or not len(seeds):
+        raise ValueError(f"train_many needs at least one rate and one seed, not {len(lrs)} and {len(seeds)}")
+    if n_epochs < 0:
+        raise ValueError(f"n_epochs must be at least 0, not {n_epochs}")
+    if clip_norm is not None and not clip_norm > 0:
+        raise ValueError(f"the norm to clip to must be positive, not {clip_norm}")
+
+
+def _draw_orders(seeds: Sequence[int], n_examples: int) -> Iterator[Tensor]:
+    """Give the order of the examples in each epoch, shape (seeds, examples), without end."""
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    while True:
+        yield torch.stack([torch.randperm(n_examples, generator=generator) for generator in generators])
+
+
+def _collect(stack: "_Stack", batch_losses: list[Tensor], validations: list[tuple[Tensor, Tensor]]) -> ManyRuns:
+    """Put the losses of all steps and the validations of all epochs along a last axis."""
+    nothing = torch.empty(*stack.shape, 0)
     return ManyRuns(
-        batch_losses=torch.stack(batch_losses, dim=1).cpu().view(shape) if batch_losses else nothing,
+        batch_losses=torch.stack(batch_losses, dim=1).cpu().view(*stack.shape, -1) if batch_losses else nothing,
         val_losses=torch.stack([loss for loss, _ in validations], dim=2) if validations else nothing,
         val_accuracies=torch.stack([accuracy for _, accuracy in validations], dim=2) if validations else nothing,
-        parameters={
-            name: weight.detach().unflatten(0, (len(lrs), len(seeds))) for name, weight in stack.parameters.items()
-        },
+        parameters={name: weight.detach().unflatten(0, stack.shape) for name, weight in stack.parameters.items()},
         _stack=stack,
     )
 
@@ -192,6 +209,12 @@ class _Stack:
                 n_correct += (logits.argmax(dim=-1) == targets).sum(dim=-1)
         n_examples = len(part.targets)
         return (total_loss / n_examples).cpu().view(self.shape), (n_correct / n_examples).cpu().view(self.shape)
+
+
+def _set_gradients(losses: Tensor, weights: Sequence[Tensor]) -> None:
+    gradients = torch.autograd.grad(losses.sum(), weights)  # a run's loss depends on its own weights only
+    for weight, gradient in zip(weights, gradients, strict=True):
+        weight.grad = gradient
 
 
 def _clip_each_run(weights: Sequence[Tensor], clip_norm: float) -> None:
