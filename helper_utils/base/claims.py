@@ -76,7 +76,7 @@ def claim_higher(sentence: str, values: Values, baseline: Values, *, by: float =
     differences = _paired_differences(values, baseline)
     name, weakest = min(differences.items(), key=lambda item: item[1].low)
     holds = all(difference.low > by for difference in differences.values())
-    asked = f", asked: above {by:g}" if by else ""
+    asked = f", asked: above {by:.3g}" if by else ""
     text = (
         f"{_named(name)}{_signed(weakest.mean)}{_with_space(unit)}, "
         f"{CONFIDENCE:.0%} sure: above {_signed(weakest.low)}{asked}; {weakest.n_pairs} pairs"
