@@ -587,6 +587,16 @@ def test_seconds_that_are_no_number_are_refused(notebooks):
     assert result.output == "Error: --timeout nan: expected a number of seconds, or inf for no limit\n"
 
 
+@pytest.mark.parametrize(("text", "seconds"), [("inf", 1e9), ("0.5", 0.5)])
+def test_infinite_seconds_are_no_limit_and_a_number_that_timers_can_take(notebooks, monkeypatch, text, seconds):
+    given = []
+    monkeypatch.setattr(
+        "helper_utils.course.commands.run.run_lessons", lambda *_, **options: given.append(options["timeout"])
+    )
+    assert call("run", "--timeout", text, notebooks=notebooks).exit_code == 0
+    assert given == [seconds]
+
+
 @pytest.mark.parametrize(
     ("error", "status", "line"),
     [
