@@ -19,6 +19,7 @@ import datetime
 import json
 import multiprocessing
 import os
+import queue
 import re
 import signal
 import tempfile
@@ -125,7 +126,12 @@ def grade_folder(
                 path = futures[future]
                 grades[path] = future.result()
                 click.echo(f"{len(grades)}/{len(paths)} {shown_name(path, top)}: {summary(grades[path])}")
-    report = GradeReport(started, top.name, [grade for path in paths for grade in grades.get(path, [])])
+    graded = [grade for path in paths for grade in grades.get(path, [])]
+    note = "passed over: its name does not end in .ipynb; unpack or rename it"
+    others = [Grade(shown_name(path, top), "", "", BROKEN, note=note) for path in passed_over(top)]
+    for grade in others:
+        click.echo(f"{grade.submission}: {note}")
+    report = GradeReport(started, top.name, graded + others)
     index = report.write(results)
     for line in report.summary():
         click.echo(line)
@@ -144,11 +150,29 @@ def find_submissions(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise CourseError(f"{folder} is not a folder: name the one that holds the submitted notebooks")
-    found = [path for path in folder.rglob("*.ipynb") if path.is_file()]
-    paths = sorted(path for path in found if ".ipynb_checkpoints" not in path.relative_to(folder).parts)
+    paths = [path for path in _files(folder) if path.suffix.lower() == ".ipynb"]
     if not paths:
         raise CourseError(f"{folder} holds no notebooks: submissions are files *.ipynb in it or in folders below it")
     return paths
+
+
+def passed_over(folder: Path) -> list[Path]:
+    """Return the files that may be meant as submissions and are no notebooks by their names."""
+    return [
+        path
+        for path in _files(folder)
+        if path.suffix.lower() in (".py", ".zip", ".json") or ".ipynb." in path.name.lower()
+    ]
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files below a folder, without hidden ones and the shadows that systems and Jupyter keep."""
+    found = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [
+        path
+        for path in found
+        if not any(part.startswith(".") or part == "__MACOSX" for part in path.relative_to(folder).parts)
+    ]
 
 
 def shown_name(path: Path, folder: Path) -> str:
@@ -228,9 +252,14 @@ class Grader(contextlib.AbstractContextManager):
         for exercise in dict.fromkeys([*self._expected.get(lesson, []), *answers]):
             if self._stopped():
                 raise _Stopped
-            verdict, misconception, note = self._verdict(exercise, answers.get(exercise))
+            try:
+                verdict, misconception, note = self._verdict(exercise, answers.get(exercise))
+            except _Stopped:
+                raise
+            except Exception as error:  # one submission's failure is that submission's
+                verdict, misconception, note = BROKEN, "", f"could not be graded: {type(error).__name__}: {error}"
             grades.append(Grade(name, lesson, exercise, verdict, misconception, _note(note)))
-        return grades
+        return grades or [Grade(name, lesson, "", BROKEN, note="no exercise of the course is in it")]
 
     def _verdict(self, exercise: str, answer: Answer | None) -> tuple[str, str, str]:
         """Return the verdict, the misconception and the note."""
@@ -253,7 +282,11 @@ class Grader(contextlib.AbstractContextManager):
         reply = self._ask("judge", exercise, messages[1:], self._limits.seconds if trouble else None)
         if "error" in reply:
             return BROKEN, "", reply["error"]
-        note = "" if reply["verdict"] == RIGHT else _with_evidence(reply["message"], reply["evidence"])
+        if reply["verdict"] == RIGHT:
+            return RIGHT, "", ""
+        note = _with_evidence(reply["message"], reply["evidence"])
+        if errors := messages[0].get("errors"):
+            note += f" What the answer uses failed: {'; '.join(map(str, errors))}"
         return reply["verdict"], reply["misconception"] or "", note
 
     def _ask(self, question: str, *arguments: Any) -> dict[str, Any]:
@@ -265,21 +298,26 @@ class Grader(contextlib.AbstractContextManager):
         """Run an answer in a process of its own; return what it sent, and what ended it before its time."""
         with tempfile.TemporaryDirectory(prefix="grade-", ignore_cleanup_errors=True) as scratch:
             ours, theirs = self._context.Pipe(duplex=False)
-            arguments = (theirs, answer, described["parameters"], described["cases"], described["topics"], scratch)
+            arguments = (theirs, answer, described["parameters"], described["cases"], scratch)
             process = self._context.Process(target=run_answer, args=arguments, daemon=True)
             try:
                 process.start()
                 theirs.close()
-                return self._listen(ours, process, described["n_cases"])
+                return self._collect_messages(ours, process, described["n_cases"])
             except RecursionError:  # the answer is too deep to be handed over
                 return [], "the answer's code is nested too deeply"
             finally:
                 ours.close()
                 _end(process)
 
-    def _listen(self, connection: Connection, process: BaseProcess, n_cases: int) -> tuple[list[dict[str, Any]], str]:
+    def _collect_messages(
+        self, connection: Connection, process: BaseProcess, n_cases: int
+    ) -> tuple[list[dict[str, Any]], str]:
         """Collect an answer's messages until it is through, or breaks a limit."""
         messages: list[dict[str, Any]] = []
+        # A thread reads, for a read has no limit in time: an answer may write two bytes of a message and no more.
+        received: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
+        threading.Thread(target=_read_all, args=[connection, received], daemon=True).start()
         ready, deadline = False, time.monotonic() + SECONDS_TO_START
         while len(messages) < 1 + n_cases and not (messages and "wrong" in messages[0]):
             if self._stopped():
@@ -289,9 +327,12 @@ class Grader(contextlib.AbstractContextManager):
             if _memory_mb(process) > self._limits.memory_mb:
                 return messages, f"it used more than {self._limits.memory_mb} MB of memory (--memory)"
             try:
-                if not connection.poll(SECONDS_BETWEEN_LOOKS):
-                    continue
-                message = json.loads(connection.recv_bytes(MOST_MESSAGE_BYTES))
+                item = received.get(timeout=SECONDS_BETWEEN_LOOKS)
+                if isinstance(item, Exception):
+                    raise item
+                message = json.loads(item)
+            except queue.Empty:
+                continue
             except EOFError:
                 return messages, _how_it_ended(process)
             except (OSError, ValueError, RecursionError):
@@ -301,6 +342,15 @@ class Grader(contextlib.AbstractContextManager):
             elif isinstance(message, dict):
                 messages.append(message)
         return messages, ""
+
+
+def _read_all(connection: Connection, received: "queue.SimpleQueue[bytes | Exception]") -> None:
+    """Put the messages that come through a connection into a queue, and at last the error that ends them."""
+    try:
+        while True:
+            received.put(connection.recv_bytes(MOST_MESSAGE_BYTES))
+    except Exception as error:
+        received.put(error)
 
 
 def _process_context() -> Any:

@@ -1,9 +1,8 @@
 """The two processes that grade: one runs an answer and knows nothing else, the other judges and runs nothing.
 
 `run_answer` defines an answer and calls it on the exercise's cases. It gets the answer's text and the cases as data,
-and sends back what came of each call as data. The reference answers cannot be imported there, and what the answer does
-to that process, the checker included, dies with it. `run_judge` holds the exercises, and sees nothing of an answer but
-what came of it.
+and sends back what came of each call as data. What the answer does to that process, the checker included, dies with it.
+`run_judge` holds the exercises, and sees nothing of an answer but what came of it.
 """
 
 import contextlib
@@ -14,6 +13,7 @@ import multiprocessing
 import os
 import shutil
 import sys
+import tempfile
 import threading
 from collections.abc import Iterable
 from multiprocessing.connection import Connection
@@ -27,20 +27,18 @@ MOST_CHARACTERS = 10_000  # of a text that an answer's process sends
 # ------------------------------------------------------------------------------------------- the answer's process
 
 
-def run_answer(
-    connection: Connection, answer: Answer, parameters: list[str], cases: str, topics: list[str], scratch: str
-) -> None:
+def run_answer(connection: Connection, answer: Answer, parameters: list[str], cases: str, scratch: str) -> None:
     """Define an answer, call it on the cases, and send what comes of it; this is the process's main function.
 
-    Sends JSON: `{"ready": true}`, then `{"defined": true}`, then for each case what came of the call; or, where the
-    function cannot be called, `{"wrong": sentence, "evidence": pairs}`.
+    Sends JSON: `{"ready": true}`, then `{"defined": true, "errors": texts}` with what failed of what the answer uses,
+    then for each case what came of the call; or, where the function cannot be called, `{"wrong": sentence, "evidence":
+    pairs}`.
 
     Args:
         connection: Where to send it.
         answer: The answer.
         parameters: The names of the exercise's parameters.
         cases: The exercise's cases, coded.
-        topics: The modules of the package that hold reference answers: they cannot be imported here.
         scratch: The folder to work in.
     """
     _settle(scratch)
@@ -54,13 +52,11 @@ def run_answer(
         connection.send_bytes(json.dumps(message).encode())
 
     exercise = Exercise(answer.exercise, _with_parameters(parameters), decode(json.loads(cases)), [], [], "")
-    for topic in topics:
-        sys.modules[f"helper_utils.teaching.{topic}"] = None  # type: ignore[assignment] (this makes imports fail)
     send({"ready": True})
     printed = ShortText()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-        function, problem = _define(answer, parameters)
-        send(problem or {"defined": True})
+        function, problem, errors = _define(answer, parameters)
+        send(problem or {"defined": True, "errors": errors})
         if problem:
             return
         for case in exercise.cases:
@@ -81,6 +77,8 @@ def _settle(scratch: str) -> None:
         os.setsid()
     os.chdir(scratch)
     os.environ["HELPER_UTILS_PROGRESS"] = "off"
+    os.environ["MPLBACKEND"] = "agg"  # a window would wait for somebody to close it
+    tempfile.tempdir = os.environ["TMPDIR"] = scratch
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):  # what compiled code and processes of its own print goes nowhere, megabytes included
         os.dup2(nowhere, stream)
@@ -123,45 +121,49 @@ def _with_parameters(parameters: Iterable[str]) -> Any:
     return unknown
 
 
-def _define(answer: Answer, parameters: list[str]) -> tuple[Any, dict[str, Any]]:
+def _define(answer: Answer, parameters: list[str]) -> tuple[Any, dict[str, Any], list[str]]:
     """Run what an answer needs and its definition.
 
     Returns:
-        The function, and what is wrong with it, which is empty if it can be called.
+        The function, what is wrong with it, which is empty if it can be called, and what failed of what it uses.
     """
     from helper_utils.teaching.verdict import takes_parameters
 
     names: dict[str, Any] = {"__name__": "__main__", "display": lambda *_, **__: None}
     assert answer.definition is not None  # noqa: S101 - only attempted answers come here
-    errors = list(filter(None, (_run(piece, names) for piece in answer.needed)))
+    errors = list(filter(None, (_run(piece, names, answer.flags) for piece in answer.needed)))
     names.pop(answer.function, None)
-    error = _run(answer.definition, names)
+    error = _run(answer.definition, names, answer.flags)
     function = names.get(answer.function)
-    errors += filter(None, (_run(piece, names) for piece in answer.after))
+    errors += filter(None, (_run(piece, names, answer.flags) for piece in answer.after))
     if error:
-        return None, _wrong("The cell breaks before the function is there.", error=error)
+        return None, _wrong("The cell breaks before the function is there.", error=error), errors
     if not callable(function) or not inspect.isfunction(inspect.unwrap(function)):
-        return None, _wrong("The line `@exercise(...)` belongs directly over a function, `def ...`.")
+        return None, _wrong("The line `@exercise(...)` belongs directly over a function, `def ...`."), errors
     if not takes_parameters(function, parameters):
         got, wanted = (", ".join(names) for names in (inspect.signature(function).parameters, parameters))
-        return None, _wrong(
-            "The function has other parameters than the exercise gave it.", expected=f"({wanted})", got=f"({got})"
+        return (
+            None,
+            _wrong(
+                "The function has other parameters than the exercise gave it.", expected=f"({wanted})", got=f"({got})"
+            ),
+            errors,
         )
-    return function, {}
+    return function, {}, errors
 
 
 def _wrong(sentence: str, **evidence: str) -> dict[str, Any]:
     return {"wrong": sentence, "evidence": list(evidence.items())}
 
 
-def _run(piece: Piece, names: dict[str, Any]) -> str:
+def _run(piece: Piece, names: dict[str, Any], flags: int) -> str:
     """Run statements; one that fails leaves its names unbound, and those that need them say so. Return the error."""
     from helper_utils.teaching.verdict import describe_error
 
     lines = piece.text.splitlines(keepends=True)
     linecache.cache[piece.name] = (len(piece.text), None, lines, piece.name)  # where tracebacks look for lines
     try:
-        exec(compile(piece.tree, piece.name, "exec"), names)  # noqa: S102 - this is the process for it
+        exec(compile(piece.tree, piece.name, "exec", flags, dont_inherit=True), names)  # noqa: S102 - this is the process for it
     except (Exception, SystemExit) as error:
         return describe_error(error, piece.name)
     return ""
@@ -189,9 +191,9 @@ def run_judge(connection: Connection) -> None:
 
 
 def describe(name: str) -> dict[str, Any]:
-    """Return what an answer's process must know of an exercise: `parameters`, `cases`, `topics`; or the `error`."""
+    """Return what an answer's process must know of an exercise: `parameters`, `cases`, `n_cases`; or the `error`."""
     from helper_utils.teaching.codec import encode
-    from helper_utils.teaching.registry import UnknownExerciseError, find_exercise, topics
+    from helper_utils.teaching.registry import UnknownExerciseError, find_exercise
 
     try:
         exercise = find_exercise(name)
@@ -201,7 +203,6 @@ def describe(name: str) -> dict[str, Any]:
         "parameters": exercise.parameters,
         "cases": json.dumps(encode([tuple(case) for case in exercise.cases])),
         "n_cases": len(exercise.cases),
-        "topics": topics(),
     }
 
 

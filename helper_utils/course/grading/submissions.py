@@ -2,9 +2,12 @@
 
 An answer is a function decorated `@exercise("name")` at the left margin of a code cell. Of several answers to one
 exercise the last one counts that is more than dots. Besides its own text an answer gets what it uses: the imports,
-functions, classes and values above it, or elsewhere in its cell, that bind a name it mentions, and what those mention
-in turn. All else stays untouched: trainings, plots, loops that never end, a checker that was defined anew.
+functions, classes and values above it, or elsewhere in its cell, that bind or change a name it mentions
+(`table["x"] = 2`, `names.append("a")`), and what those mention in turn; `from __future__` and seeds count for all that
+follows them. All else stays untouched: trainings, plots, loops that never end, a checker that was defined anew.
 """
+
+import __future__
 
 import ast
 import copy
@@ -21,7 +24,7 @@ from helper_utils.teaching.registry import checked_by
 
 MOST_BYTES = 50_000_000  # of a notebook file, pictures included
 MOST_CODE = 1_000_000  # characters of code in it
-PACKAGE_OF_ANSWERS = "helper_utils.teaching"
+SEEDS = {"manual_seed", "seed", "set_seed"}  # functions that set a random generator for all that follows
 DECORATOR = re.compile(r"""^@(?:\w+\.)*exercise\(\s*["']([\w.]+)["']""", re.MULTILINE)
 TIMED_CELL = re.compile(r"\A\s*%%(?:time|timeit|capture)\b.*$", re.MULTILINE)
 LOADS = {"LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"}
@@ -54,11 +57,12 @@ class Answer:
     Attributes:
         exercise: The exercise's name.
         attempted: Whether the function has a body.
-        problem: Why it can be judged without being run: it is not Python, or it is a copy. Else an empty string.
+        problem: Why it can be judged without being run: it is not Python. Else an empty string.
         function: The function's name.
         needed: What runs before the function, in order.
         definition: The function, without the line `@exercise(...)`.
         after: What its own cell defines below it and it needs, in order.
+        flags: The compiler's flags that `from __future__` above it sets.
     """
 
     exercise: str
@@ -68,6 +72,7 @@ class Answer:
     needed: tuple[Piece, ...] = ()
     definition: Piece | None = None
     after: tuple[Piece, ...] = ()
+    flags: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +86,9 @@ class _Statement:
         exercises: The exercises that it answers.
         reads: The global names that it mentions, inside its functions too.
         binds: The global names that it gives a value.
+        changes: The global names into whose values it stores something, such as a dict that gets an entry.
+        calls: The global names whose methods it calls for their effect, such as `names.append("a")`.
+        sets_seed: Whether it seeds a random generator.
     """
 
     cell: int
@@ -89,6 +97,9 @@ class _Statement:
     exercises: tuple[str, ...]
     reads: frozenset[str]
     binds: frozenset[str]
+    changes: frozenset[str]
+    calls: frozenset[str]
+    sets_seed: bool
 
     def piece(self, needed: set[str]) -> Piece:
         """Return what is to be run; of an import only what is needed."""
@@ -178,7 +189,17 @@ def _statement(cell: int, text: str, node: ast.stmt) -> _Statement:
         node.decorator_list = [decorator for decorator in node.decorator_list if checked_by(decorator) is None]
     code = compile(ast.Module([node], []), "<cell>", "exec", dont_inherit=True)
     binds = {instruction.argval for instruction in dis.get_instructions(code) if instruction.opname in STORES}
-    return _Statement(cell, text, node, tuple(exercises), _reads(code), frozenset(binds))
+    return _Statement(
+        cell=cell,
+        text=text,
+        node=node,
+        exercises=tuple(exercises),
+        reads=_reads(code),
+        binds=frozenset(binds),
+        changes=_changes(node),
+        calls=_calls(node),
+        sets_seed=_sets_seed(node),
+    )
 
 
 def _reads(code: types.CodeType) -> frozenset[str]:
@@ -186,6 +207,38 @@ def _reads(code: types.CodeType) -> frozenset[str]:
     own = {instruction.argval for instruction in dis.get_instructions(code) if instruction.opname in LOADS}
     inner = (constant for constant in code.co_consts if isinstance(constant, types.CodeType))
     return frozenset(own).union(*map(_reads, inner))
+
+
+def _changes(node: ast.stmt) -> frozenset[str]:
+    """Return the names into whose values a statement stores: `a[k] = v`, `a.b = v`, `del a[k]`, in loops too."""
+    places = [part for part in _parts(node) if isinstance(part, ast.Subscript | ast.Attribute)]
+    return frozenset(_root(place) for place in places if isinstance(place.ctx, ast.Store | ast.Del))
+
+
+def _calls(node: ast.stmt) -> frozenset[str]:
+    """Return the names whose methods a statement calls without using the result: `a.append(v)`, in loops too."""
+    calls = [part.value for part in _parts(node) if isinstance(part, ast.Expr) and isinstance(part.value, ast.Call)]
+    return frozenset(_root(call.func) for call in calls if isinstance(call.func, ast.Attribute))
+
+
+def _parts(node: ast.stmt) -> list[ast.AST]:
+    """Return all nodes of a statement; none of a definition, which changes something only when it is called."""
+    is_definition = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    return [] if is_definition else list(ast.walk(node))
+
+
+def _root(node: ast.expr) -> str:
+    """Return the name at which a chain of attributes and indices begins, such as `a` of `a.b[0].c`."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _sets_seed(node: ast.stmt) -> bool:
+    match node:
+        case ast.Expr(ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name))):
+            return name in SEEDS
+    return False
 
 
 def _answer(name: str, statements: list[_Statement], index: int) -> Answer:
@@ -199,22 +252,37 @@ def _answer(name: str, statements: list[_Statement], index: int) -> Answer:
         return Answer(name, attempted=False)
     usable = [i for i, other in enumerate(statements) if i < index or (i > index and other.cell == statement.cell)]
     usable = [i for i in usable if i < index or function not in statements[i].binds]
-    needed, chosen = set(statement.reads), set[int]()
-    while new := [i for i in usable if i not in chosen and statements[i].binds & needed | _star(statements[i])]:
+    # Imported modules have functions, not methods: a call such as `torch.save(...)` changes nothing that is needed.
+    imports = (other for other in statements if isinstance(other.node, ast.Import | ast.ImportFrom))
+    imported = set().union(*(other.binds for other in imports))
+    seeds = {i for i in usable if i < index and statements[i].sets_seed}
+    needed, chosen = set(statement.reads).union(*(statements[i].reads for i in seeds)), seeds
+
+    def is_needed(other: _Statement) -> bool:
+        touched = other.binds | other.changes | (other.calls - imported)
+        return bool(touched & needed or _star(other))
+
+    while new := [i for i in usable if i not in chosen and is_needed(statements[i])]:
         chosen.update(new)
         needed.update(*(statements[i].reads for i in new))
     pieces = {i: statements[i].piece(needed) for i in sorted(chosen)}
     definition = statement.piece(needed)
-    copied = any(_imports_answers(piece.tree) for piece in [definition, *pieces.values()])
     return Answer(
         name,
         attempted=True,
-        problem=f"copied from the package: the answer uses {PACKAGE_OF_ANSWERS}" if copied else "",
         function=function,
         needed=tuple(piece for i, piece in pieces.items() if i < index),
         definition=definition,
         after=tuple(piece for i, piece in pieces.items() if i > index),
+        flags=_future_flags(statements[:index]),
     )
+
+
+def _future_flags(statements: list[_Statement]) -> int:
+    """Return the compiler's flags of the `from __future__ import ...` among some statements."""
+    imports = [s.node for s in statements if isinstance(s.node, ast.ImportFrom) and s.node.module == "__future__"]
+    names = [alias.name for node in imports for alias in node.names]
+    return sum({getattr(__future__, name).compiler_flag for name in names if name in __future__.all_feature_names})
 
 
 def _star(statement: _Statement) -> set[str]:
@@ -226,20 +294,3 @@ def _star(statement: _Statement) -> set[str]:
 def _bound_by(alias: ast.alias) -> str:
     """Return the name that an import binds: `import a.b` binds `a`."""
     return alias.asname or alias.name.partition(".")[0]
-
-
-def _imports_answers(tree: ast.Module) -> bool:
-    """Say whether code reaches for the package's own exercises, which hold the reference answers."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.Import(names=names):
-                modules = [alias.name for alias in names]
-            case ast.ImportFrom(module=str(module), names=names):
-                modules = [module, *(f"{module}.{alias.name}" for alias in names)]
-            case ast.Attribute(value=ast.Name(id="helper_utils"), attr="exercises"):
-                return True
-            case _:
-                continue
-        if any(f"{module}.".startswith(f"{PACKAGE_OF_ANSWERS}.") for module in modules):
-            return True
-    return False

@@ -29,9 +29,17 @@ def as_text(value: Any) -> str:
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows as CSV with a line of names; what is not text is written as JSON."""
+    """Return rows as CSV with a line of names; what is not text is written as JSON.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(columns)
-    writer.writerows([as_text(row.get(column)) for column in columns] for row in rows)
+    writer.writerows([_as_cell(row.get(column)) for column in columns] for row in rows)
     return buffer.getvalue()
+
+
+def _as_cell(value: Any) -> str:
+    is_formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if is_formula else as_text(value)
