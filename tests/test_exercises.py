@@ -1,9 +1,10 @@
 """Every exercise, checked: the untouched cell, the reference answer, and each wrong answer with its own hint."""
 
 import pytest
+from cells import check_cell
 
 from helper_utils.course.lessons import exercise_names, find_lessons, notebooks_directory, source
-from helper_utils.teaching import Exercise, check, check_source, find_exercise
+from helper_utils.teaching import Exercise, check, find_exercise
 from helper_utils.teaching.registry import UnknownExerciseError, exercises_of, topics
 
 EXERCISES = [exercise for topic in topics() for exercise in exercises_of(topic)]
@@ -42,7 +43,7 @@ def test_an_exercise_is_complete(exercise: Exercise):
 
 @each_exercise
 def test_the_untouched_cell_is_not_attempted(exercise: Exercise):
-    assert check_source(exercise.name, exercise.cell).verdict == "not attempted"
+    assert check_cell(exercise.name, exercise.cell).verdict == "not attempted"
 
 
 @each_exercise
@@ -54,7 +55,7 @@ def test_the_reference_answer_is_right(exercise: Exercise):
 @each_exercise
 def test_the_answer_that_is_shown_is_right_when_it_is_pasted_into_the_cell(exercise: Exercise):
     cell = f'@exercise("{exercise.name}")\n{exercise.answer_source}'
-    assert check_source(exercise.name, cell).verdict == "right"
+    assert check_cell(exercise.name, cell).verdict == "right"
 
 
 @pytest.mark.parametrize("lesson", find_lessons(notebooks_directory()), ids=lambda lesson: lesson.name)

@@ -12,8 +12,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from cells import check_cell
 
-from helper_utils.teaching import Exercise, Verdict, WrongAnswer, check, check_source
+from helper_utils.teaching import Exercise, Verdict, WrongAnswer, check
 
 
 def total(values: list[float]) -> float:
@@ -74,14 +75,14 @@ def shown(verdict: Verdict) -> str:
     ],
 )
 def test_a_placeholder_is_not_attempted(body):
-    verdict = check_source("metrics.f1", f"def f1(tp, fp, fn):\n    {body}  # your turn")
+    verdict = check_cell("metrics.f1", f"def f1(tp, fp, fn):\n    {body}  # your turn")
     assert verdict.verdict == "not attempted"
     assert 'hint("metrics.f1")' in verdict.message
 
 
 @pytest.mark.parametrize("body", ["return ...", "return None", "raise ValueError", "tp = ...\n    return tp"])
 def test_whoever_writes_something_has_attempted_it(body):
-    assert check_source("metrics.f1", f"def f1(tp, fp, fn):\n    {body}").verdict == "wrong"
+    assert check_cell("metrics.f1", f"def f1(tp, fp, fn):\n    {body}").verdict == "wrong"
 
 
 def test_a_function_without_source_is_run():
@@ -196,7 +197,7 @@ def test_an_interrupt_by_the_learner_ends_the_loop():
 
 
 def test_an_exception_names_the_line_of_the_learner():
-    verdict = check_source("metrics.f1", "def f1(tp, fp, fn):\n    total = tp + fp\n    return tp / int('x')\n")
+    verdict = check_cell("metrics.f1", "def f1(tp, fp, fn):\n    total = tp + fp\n    return tp / int('x')\n")
     assert verdict.message == "Your function breaks on this input."
     assert dict(verdict.evidence)["input"] == "tp = 1, fp = 1, fn = 0"
     got = dict(verdict.evidence)["got"]
@@ -205,7 +206,7 @@ def test_an_exception_names_the_line_of_the_learner():
 
 def test_an_exception_inside_a_library_names_the_line_of_the_learner():
     cell = "def macro_recall(matrix):\n    return torch.linalg.inv(matrix @ torch.ones(7, 3))\n"
-    got = dict(check_source("metrics.macro_recall", cell).evidence)["got"]
+    got = dict(check_cell("metrics.macro_recall", cell).evidence)["got"]
     assert got.startswith("RuntimeError: ")
     assert got.endswith("in line 2: return torch.linalg.inv(matrix @ torch.ones(7, 3))")
 
@@ -373,52 +374,3 @@ def test_the_difference_is_said(expected, result, message):
 )
 def test_the_same_is_right(expected, result):
     assert check(exercise_with(lambda x: expected, 0), lambda x: result).verdict == "right"  # noqa: ARG005
-
-
-# --------------------------------------------------------------------------------------------------- cells as text
-
-
-def test_a_cell_is_judged_with_the_libraries_of_the_exercise():
-    cell = (
-        "from helper_utils.teaching import exercise\n\n"
-        '@exercise("metrics.macro_recall")\ndef macro_recall(matrix):\n'
-        "    return (matrix.diagonal().sum() / torch.sum(matrix)).item()\n\n"
-        "print(macro_recall(torch.eye(2)))\n%timeit 1\n"
-    )
-    verdict = check_source("metrics.macro_recall", cell)
-    assert verdict.misconception == "micro_recall"
-
-
-def test_the_last_definition_counts_and_the_namespace_stays():
-    names = {"two": 2, "f1": max}
-    cell = (
-        "def f1(tp, fp, fn):\n    return 0.0\n\ndef f1(tp, fp, fn):\n    return two * tp / max(two * tp + fp + fn, 1)\n"
-    )
-    assert check_source("metrics.f1", cell, namespace=names).verdict == "right"
-    assert set(names) == {"two", "f1"}
-
-
-def test_a_decorated_function_counts_whatever_its_name():
-    cell = '@hu.exercise("metrics.f1")\ndef mine(tp, fp, fn):\n    return 2 * tp / max(2 * tp + fp + fn, 1)\n'
-    assert check_source("metrics.f1", cell + "def f1():\n    pass\n").verdict == "right"
-
-
-@pytest.mark.parametrize(
-    ("cell", "message"),
-    [
-        ("def f1(tp, fp, fn):\n    return (", "The cell is not valid Python: "),
-        ("def f1(tp, fp, fn):\n    return '\0'", "The cell is not valid Python"),
-        ("import nothing_of_that_name\ndef f1(tp, fp, fn):\n    return 1", "The cell breaks before"),
-        ("while True:\n    pass\ndef f1(tp, fp, fn):\n    return 1", "The cell itself did not finish within 0.2"),
-        ("def f1(tp, fp, fn):\n    return 1\ndel f1", "The cell breaks before"),
-        ("class f1:\n    pass", "There is no function `f1`."),
-        ("", "There is no function `f1`."),
-    ],
-)
-def test_a_broken_cell_gets_a_verdict(cell, message):
-    assert check_source("metrics.f1", cell, seconds=0.2).message.startswith(message)
-
-
-def test_a_cell_that_breaks_after_the_function_is_judged():
-    cell = "def f1(tp, fp, fn):\n    return 2 * tp / max(2 * tp + fp + fn, 1)\n\nhint('metrics.f1')\n"
-    assert check_source("metrics.f1", cell).verdict == "right"

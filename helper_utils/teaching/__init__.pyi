@@ -6,4 +6,3 @@ from .registry import WrongAnswer as WrongAnswer
 from .registry import find_exercise as find_exercise
 from .verdict import Verdict as Verdict
 from .verdict import check as check
-from .verdict import check_source as check_source

@@ -14,10 +14,8 @@ import types
 from collections.abc import Callable
 from typing import Any, Literal
 
-from IPython.core.inputtransformer2 import TransformerManager
-
 from helper_utils.teaching.compare import brief, briefly, difference
-from helper_utils.teaching.registry import Exercise, checked_by, find_exercise
+from helper_utils.teaching.registry import Exercise
 from helper_utils.teaching.timeouts import ShortText, TookTooLong, run_limited
 
 SECONDS = 5.0  # in which an answer must be through all cases
@@ -87,60 +85,6 @@ def check(exercise: Exercise, function: Callable[..., Any], *, seconds: float = 
     return judge_outcomes(exercise, outcomes)
 
 
-def check_source(
-    name: str, source: str, *, namespace: dict[str, Any] | None = None, seconds: float = SECONDS
-) -> Verdict:
-    """Judge an answer that is given as text, such as a cell of a notebook. The text is run: see `course grade`.
-
-    Args:
-        name: The exercise's name.
-        source: Python that defines the function, decorated with `@exercise(name)` or not; the last one counts.
-        namespace: Names that the text may use; it is not changed. By default the libraries that the exercise's own
-            module has imported.
-        seconds: How long the text, and then the function, may take.
-
-    Raises:
-        UnknownExerciseError: There is no exercise of that name.
-    """
-    exercise = find_exercise(name)
-    try:
-        source = TransformerManager().transform_cell(source)  # lines with % and ! are no Python
-        tree = ast.parse(source)
-    except SyntaxError as error:
-        return Verdict("wrong", None, f"The cell is not valid Python: {error.msg}, line {error.lineno}.")
-    except (ValueError, RecursionError, MemoryError):
-        return Verdict("wrong", None, "The cell is not valid Python.")
-    definition = _find_definition(tree, exercise)
-    if definition is None:
-        return Verdict("not attempted", None, f"There is no function `{exercise.answer.__name__}`.")
-    if is_untouched(definition):
-        return _not_attempted(exercise)
-
-    for node in ast.walk(tree):  # the decorator would check by itself
-        if isinstance(node, ast.FunctionDef):
-            node.decorator_list = [decorator for decorator in node.decorator_list if checked_by(decorator) is None]
-    file_name = f"<{name}>"
-    # Where inspect and traceback look for the lines of code that is in no file.
-    linecache.cache[file_name] = (len(source), None, source.splitlines(keepends=True), file_name)
-    names = {"__name__": "__main__", **(_libraries(exercise) if namespace is None else namespace)}
-    names.pop(definition.name, None)
-    errors = []
-
-    def define() -> None:
-        try:
-            exec(compile(tree, file_name, "exec"), names)  # noqa: S102 - running the answer is what the caller wants
-        except (Exception, SystemExit) as error:
-            errors.append(describe_error(error, file_name))
-
-    try:
-        run_limited(define, seconds, ShortText())
-    except TookTooLong:
-        return Verdict("wrong", None, f"The cell itself did not finish within {seconds:g} seconds.")
-    if definition.name not in names:
-        return Verdict("wrong", None, "The cell breaks before the function is there.", (("error", "".join(errors)),))
-    return check(exercise, names[definition.name], seconds=seconds)
-
-
 # ------------------------------------------------------------------------------------------------- not attempted
 
 
@@ -170,20 +114,6 @@ def _is_placeholder(statement: ast.stmt) -> bool:
         case ast.Raise(exc=ast.Name(id="NotImplementedError") | ast.Call(func=ast.Name(id="NotImplementedError"))):
             return True
     return False
-
-
-def _find_definition(tree: ast.Module, exercise: Exercise) -> ast.FunctionDef | None:
-    """Return the last function that is decorated as this exercise, else the last one of the answer's name."""
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    decorated = [f for f in functions if exercise.name in map(checked_by, f.decorator_list)]
-    named = [f for f in functions if f.name == exercise.answer.__name__]
-    return (decorated or named or [None])[-1]
-
-
-def _libraries(exercise: Exercise) -> dict[str, Any]:
-    """Return the modules that the exercise's own module has imported by name."""
-    names = inspect.getmodule(exercise.answer).__dict__
-    return {name: value for name, value in names.items() if isinstance(value, types.ModuleType)}
 
 
 # --------------------------------------------------------------------------------------------------------- calls
