@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.optim import SGD, Adam
+from torch.optim import SGD, Adam, Optimizer
 from torch.optim import lr_scheduler as reference
 
 from helper_utils import schedulers
@@ -25,8 +25,8 @@ N_STEPS = 200
 BASE_LRS = (0.1, 3e-4)
 
 
-def make_optimizer(lr: float, kind=SGD, **settings):
-    return kind([nn.Parameter(torch.zeros(1))], lr=lr, **settings)
+def make_optimizer(lr: float, kind: type[Optimizer] = SGD, **settings):
+    return kind([nn.Parameter(torch.zeros(1))], lr=lr, **settings)  # type: ignore[call-arg] - every kind has a rate
 
 
 def rates_of(scheduler, n_steps: int = N_STEPS) -> list[float]:
@@ -284,7 +284,7 @@ def test_a_wrong_state_is_refused():
         (lambda: schedulers.cosine_annealing_lr(1, 0.1, -3), "T_max must be above 0, not -3"),
         (lambda: schedulers.cosine_annealing_warm_restarts(1, 0.1, 0), "T_0 must be above 0"),
         (lambda: schedulers.cosine_annealing_warm_restarts(1, 0.1, 5, 0), "T_mult must be above 0"),
-        (lambda: schedulers.cosine_annealing_warm_restarts(1, 0.1, 5, 1.5), "T_mult must be an integer"),
+        (lambda: schedulers.cosine_annealing_warm_restarts(1, 0.1, 5, 1.5), "T_mult must be an integer"),  # type: ignore[arg-type]
         (lambda: schedulers.constant_lr(1, 0.1, factor=2), r"factor must be in \[0, 1\], not 2"),
         (lambda: schedulers.linear_lr(1, 0.1, start_factor=0), r"start_factor must be in \(0, 1\], not 0"),
         (lambda: schedulers.linear_lr(1, 0.1, end_factor=-1), r"end_factor must be in \[0, 1\], not -1"),
@@ -292,12 +292,12 @@ def test_a_wrong_state_is_refused():
         (lambda: schedulers.one_cycle_lr(1, 0.1, 0), "total_steps must be above 0"),
         (lambda: schedulers.one_cycle_lr(1, 0.1, 10, pct_start=30), r"pct_start must be in \[0, 1\], not 30"),
         (lambda: schedulers.one_cycle_lr(0, 0.1, 10, pct_start=0.1), "leaves a phase without steps"),
-        (lambda: schedulers.one_cycle_lr(1, 0.1, 10, anneal_strategy="sin"), "'cos' or 'linear', not 'sin'"),
+        (lambda: schedulers.one_cycle_lr(1, 0.1, 10, anneal_strategy="sin"), "'cos' or 'linear', not 'sin'"),  # type: ignore[arg-type]
         (lambda: schedulers.one_cycle_momentum(11, 10), "step 11 is past the end"),
         (lambda: schedulers.sequential_lr(1, 0.1, [], []), "at least one"),
         (lambda: schedulers.sequential_lr(1, 0.1, [schedulers.constant_lr], [3]), "need 0 milestones, not 1"),
-        (lambda: schedulers.ReduceLROnPlateau(0.1, mode="loss"), "mode must be 'min' or 'max', not 'loss'"),
-        (lambda: schedulers.ReduceLROnPlateau(0.1, threshold_mode="x"), "threshold_mode must be 'rel' or 'abs'"),
+        (lambda: schedulers.ReduceLROnPlateau(0.1, mode="loss"), "mode must be 'min' or 'max', not 'loss'"),  # type: ignore[arg-type]
+        (lambda: schedulers.ReduceLROnPlateau(0.1, threshold_mode="x"), "threshold_mode must be 'rel' or 'abs'"),  # type: ignore[arg-type]
         (lambda: schedulers.ReduceLROnPlateau(0.1, factor=1.0), "factor must be at least 0 and below 1, not 1.0"),
         (lambda: schedulers.ReduceLROnPlateau(-0.1), "base_lr must be at least 0, not -0.1"),
         (lambda: schedulers.ReduceLROnPlateau(0.1, patience=-1), "patience must be at least 0, not -1"),
@@ -318,7 +318,7 @@ def loader() -> TensorLoader:
     return TensorLoader(inputs, inputs[:, :3].argmax(dim=1), batch_size=20, shuffle=True)
 
 
-def make_model() -> nn.Module:
+def make_model() -> nn.Sequential:
     set_seed(0)
     return nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 3))
 
