@@ -151,3 +151,8 @@ def test_exercises_and_quiz_exist_and_are_shown(path, notebook):
     if not any(f'show_quiz("{topic}")' in cell.source for cell in code_cells(notebook)):
         problems.append(f'show_quiz("{topic}") is not in the notebook')
     assert not problems, f"{path.stem}: {'; '.join(problems)}"
+
+
+def test_a_negative_control_and_a_common_mistake_are_tagged(path, notebook):
+    for tag in ("negative-control", "common-mistake"):
+        assert any(tag in tags(cell) for cell in code_cells(notebook)), f"{path.stem}: no {tag} is tagged"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from helper_utils.course.lessons import find_lessons, notebooks_directory
+from helper_utils.course.lessons import find_lessons, notebooks_directory, source
 
 ROOT = Path(__file__).parent.parent
 LESSONS = find_lessons(notebooks_directory())
@@ -60,6 +60,15 @@ def test_a_reference_that_leads_somewhere_is_good(text):
 )
 def test_a_reference_that_leads_nowhere_is_found(text, reference):
     assert broken_references(text) == [reference]
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
+def test_a_lesson_refers_to_lessons_that_exist(lesson):
+    folder = ROOT / "helper_utils" / lesson.topic
+    texts = [source(cell) for cell in lesson.cells]
+    texts += [path.read_text() for path in [*folder.glob("*.py"), *folder.glob("*.json")]]
+    broken = [reference for text in texts for reference in broken_references(text)]
+    assert not broken, f"{lesson.name}: {', '.join(broken)}: no such lesson; if one is planned, say so: (planned)"
 
 
 @pytest.mark.parametrize("lesson", LESSONS[1:], ids=lambda lesson: lesson.name)
