@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -37,7 +38,13 @@ class Course:
 
     folder: Path
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, max_file_bytes: int | None = None, **environment: str) -> subprocess.Popen[str]:
+        """Starts the command, perhaps with a limit on the size of files: each write above it fails."""
+
+        def limit() -> None:
+            if max_file_bytes:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (max_file_bytes, max_file_bytes))
+
         self.mark = uuid4().hex
         no_threads = {
             name: value
@@ -52,7 +59,9 @@ class Course:
                 "HELPER_UTILS_NOTEBOOKS": "notes {1}",
                 "COURSE_TEST": self.mark,
                 "PYTHONPATH": self.python_path(),
+                **environment,
             },
+            preexec_fn=limit,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -60,8 +69,8 @@ class Course:
             start_new_session=True,
         )
 
-    def run(self, *arguments: str) -> tuple[int, str]:
-        process = self.start(*arguments)
+    def run(self, *arguments: str, max_file_bytes: int | None = None, **environment: str) -> tuple[int, str]:
+        process = self.start(*arguments, max_file_bytes=max_file_bytes, **environment)
         output, _ = process.communicate(timeout=PATIENCE)
         return process.returncode, output
 

@@ -19,7 +19,7 @@ import pytest
 from support import PATIENCE, Course, wait_until, write_notebook
 
 from helper_utils.course.commands.refresh import normalised
-from helper_utils.course.running.notebook import TIMED_OUT, Job, run_notebook
+from helper_utils.course.running.notebook import TIMED_OUT, Job, kernel_environment, run_notebook
 
 pytestmark = pytest.mark.slow
 
@@ -245,6 +245,38 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_no_kernel(course):
     assert "Traceback" not in output
     notebook = nbformat.read(finished.folder / "07_endless.ipynb", as_version=4)
     assert notebook.cells[1].outputs[0].text == "so far\n"
+
+
+def test_a_full_disk_is_said_in_one_line_and_what_is_finished_is_kept(course, tmp_path):
+    folder = tmp_path / "full"
+    status, output = course.run("run", "8", "--output", str(folder), max_file_bytes=4000)
+    assert status == 1
+    assert "08_leaves: no HTML page: OSError: [Errno 27] File too large" in output
+    assert output.splitlines()[-1] == f"Error: File too large: {folder / 'index.html'}"
+    assert "Traceback" not in output
+    assert not list(folder.rglob("*.part"))
+    assert nbformat.read(folder / "08_leaves.ipynb", as_version=4).cells[1].execution_count == 1
+    assert (folder / "lessons.csv").is_file()
+    assert course.left_behind() == []
+
+
+def test_a_folder_for_temporary_files_may_have_a_long_name_and_there_may_be_no_time_limit(course, tmp_path):
+    long = tmp_path / ("too long for a socket " * 5)
+    long.mkdir()
+    arguments = ("run", "8", "--output", str(tmp_path / "new"), "--timeout", "inf")
+    status, output = course.run(*arguments, TMPDIR=str(long))
+    assert status == 0, output
+    assert list(long.iterdir()) == []
+    assert course.left_behind() == []
+
+
+def test_a_user_who_asks_for_threads_gets_them(monkeypatch):
+    job = Job("01_good", Path("01_good.ipynb"), Path("out.ipynb"), 3)
+    for variable in ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    threads = {name: value for name, value in kernel_environment(job).items() if name.endswith("_NUM_THREADS")}
+    assert set(threads.values()) == {"3"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

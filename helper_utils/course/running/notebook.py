@@ -176,7 +176,7 @@ def _execute(job: Job, memory: "PeakMemory", on_cell: Callable[[], None], deadli
             kernel_name=KERNEL,
             language=LANGUAGE,
             progress_bar=False,
-            environment=_environment(job),
+            environment=kernel_environment(job),
             connection_file=Path(folder) / "kernel.json",
             memory=memory,
             remaining=lambda: deadline - time.monotonic(),
@@ -186,7 +186,7 @@ def _execute(job: Job, memory: "PeakMemory", on_cell: Callable[[], None], deadli
     return _first_error(job.output)
 
 
-def _environment(job: Job) -> dict[str, str]:
+def kernel_environment(job: Job) -> dict[str, str]:
     """Return the kernel's environment: ours, and what the course needs."""
     environment = dict(os.environ)
     # One thread, where the user does not ask for more: small networks gain nothing from several, and on a busy machine
@@ -260,5 +260,6 @@ def _with_page(result: Result) -> Result:
         write_page(result.notebook, page)
     except Exception as problem:
         note = _one_line(f"no HTML page: {type(problem).__name__}: {problem}")
-        return replace(result, error=result.error or note)
+        full = isinstance(problem, OSError)  # such as a full disk; a page that cannot be made does not fail the lesson
+        return replace(result, status=FAILED if full else result.status, error=result.error or note)
     return replace(result, page=page)
