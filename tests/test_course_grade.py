@@ -17,7 +17,7 @@ import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, writes
 
-from helper_utils.course.commands.grade import find_submissions, lesson_of
+from helper_utils.course.commands.grade import Grader, Limits, find_submissions, lesson_of
 from helper_utils.course.errors import CourseError
 from helper_utils.course.grading.submissions import UnreadableError, read_answers
 from helper_utils.course.reports.tables import as_csv
@@ -551,13 +551,33 @@ def test_an_answer_gets_what_it_mentions_and_nothing_else(tmp_path):
         "for k in range(3):\n    table[k] = k",
         "with open('x') as file:\n    table.append(file)",
         "if True:\n    table.pop()",
+        "last = table.pop()",
+        "random.shuffle(table)",
+        "torch.nn.init.zeros_(table)",
         "torch.manual_seed(0)",
+        "generator = torch.manual_seed(0)",
         "np.random.seed(0)",
     ],
 )
 def test_a_statement_that_changes_what_an_answer_uses_runs_before_it(tmp_path, change):
     before = ["import torch\nimport numpy as np", "table = {}", change, "other = []\nother.append(1)"]
     assert change in needed(tmp_path, *before, THRESHOLD + "return table, torch, np")
+
+
+@pytest.mark.parametrize("form", ['exercise(name="metrics.f1")', 'hu.exercise("metrics.f1")'])
+def test_the_forms_that_the_notebook_takes_are_read(tmp_path, form):
+    path = write(tmp_path / "a.ipynb", [F1_RIGHT.replace('exercise("metrics.f1")', form)])
+    path.write_text("\ufeff" + path.read_text(encoding="utf-8"), encoding="utf-8")  # Windows' mark before it
+    assert read_answers(path)["metrics.f1"].attempted
+
+
+def test_an_unexpected_error_is_that_of_one_submission(tmp_path, monkeypatch):
+    write(tmp_path / "a.ipynb", [F1_RIGHT])
+    monkeypatch.setattr("helper_utils.course.commands.grade.read_answers", lambda _: 1 / 0)
+    with Grader(tmp_path, EXPECTED, Limits(TIMEOUT, MEMORY), lambda: False) as grader:
+        [grade] = grader.grade(tmp_path / "a.ipynb")
+    assert (grade.submission, grade.verdict) == ("a.ipynb", "broken")
+    assert "ZeroDivisionError" in grade.note
 
 
 def test_calls_of_imported_modules_are_not_run(tmp_path):
@@ -582,7 +602,7 @@ def test_the_last_attempt_counts(tmp_path):
 
 
 def test_a_huge_file_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("helper_utils.course.grading.submissions.MOST_BYTES", 1000)
+    monkeypatch.setattr("helper_utils.course.grading.submissions.MAX_BYTES", 1000)
     path = write(tmp_path / "a.ipynb", ["1 + 1"] * 100)
     with pytest.raises(UnreadableError, match="more than"):
         read_answers(path)

@@ -10,7 +10,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,6 +20,7 @@ from support import PATIENCE, Course, wait_until, write_notebook
 
 from helper_utils.course.commands.refresh import normalised
 from helper_utils.course.running.notebook import TIMED_OUT, Job, kernel_environment, run_notebook
+from helper_utils.course.running.processes import process_context
 
 pytestmark = pytest.mark.slow
 
@@ -225,6 +226,18 @@ def test_parameters_are_injected_and_false_claims_only_counted(course):
     root = ElementTree.parse(finished.folder / "junit.xml").getroot()  # noqa: S314 (we wrote it)
     assert (root[0].get("failures"), root[0].get("skipped")) == ("0", "2")
     assert course.left_behind() == []
+
+
+@pytest.mark.skipif("forkserver" not in get_all_start_methods(), reason="there is no fork server")
+def test_a_ctrl_c_while_the_fork_server_starts_is_not_lost(monkeypatch):
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    monkeypatch.setattr("multiprocessing.forkserver.ensure_running", lambda: os.kill(os.getpid(), signal.SIGINT))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            process_context([])
+        assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def test_ctrl_c_keeps_what_is_finished_and_leaves_no_kernel(course):

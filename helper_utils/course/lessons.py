@@ -136,7 +136,7 @@ def source(cell: dict[str, Any]) -> str:
 def read_lesson(path: Path) -> Lesson:
     """Read a notebook file; one that is not a notebook becomes a lesson with an `error`."""
     try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
+        notebook = json.loads(path.read_text(encoding="utf-8-sig"))  # Windows may put a mark before it
         if "worksheets" in notebook:
             return Lesson(path, error=f"{path.name} is in an old notebook format: save it again with Jupyter")
         cells = notebook["cells"]

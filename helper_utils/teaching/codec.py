@@ -10,10 +10,10 @@ from typing import Any
 
 from helper_utils.teaching.compare import kind
 
-MOST_ENTRIES = 100_000  # of a tensor that an answer returns
-MOST_CHARACTERS = 10_000
-MOST_BITS = 4_000  # of an int
-MOST_DEPTH = 20  # of lists in lists
+MAX_ENTRIES = 100_000  # of a tensor that an answer returns
+MAX_CHARACTERS = 10_000
+MAX_BITS = 4_000  # of an int
+MAX_DEPTH = 20  # of lists in lists
 OPAQUE = "opaque"
 KINDS = {"None", "bool", "int", "float", "str", "list", "tuple", "dict", "tensor", "array"}  # what can be sent
 
@@ -26,17 +26,17 @@ def encode(value: Any, depth: int = 0) -> Any:
             return [name]
         if name in ("bool", "float"):
             return [name, {"bool": bool, "float": float}[name](value)]
-        if name == "int" and int(value).bit_length() <= MOST_BITS:
+        if name == "int" and int(value).bit_length() <= MAX_BITS:
             return [name, int(value)]
-        if name == "str" and len(value) <= MOST_CHARACTERS:
+        if name == "str" and len(value) <= MAX_CHARACTERS:
             return [name, str(value)]
-        if name in ("list", "tuple") and depth < MOST_DEPTH and len(value) <= MOST_ENTRIES:
+        if name in ("list", "tuple") and depth < MAX_DEPTH and len(value) <= MAX_ENTRIES:
             return [name, [encode(entry, depth + 1) for entry in value]]
-        if name == "dict" and depth < MOST_DEPTH and len(value) <= MOST_ENTRIES:
-            return [name, [[encode(key, MOST_DEPTH), encode(entry, depth + 1)] for key, entry in value.items()]]
-        if name == "tensor" and not value.is_complex() and math.prod(value.shape) <= MOST_ENTRIES:
+        if name == "dict" and depth < MAX_DEPTH and len(value) <= MAX_ENTRIES:
+            return [name, [[encode(key, MAX_DEPTH), encode(entry, depth + 1)] for key, entry in value.items()]]
+        if name == "tensor" and not value.is_complex() and math.prod(value.shape) <= MAX_ENTRIES:
             return [name, str(value.dtype).removeprefix("torch."), list(value.shape), value.detach().cpu().tolist()]
-        if name == "array" and value.dtype.kind in "biuf" and value.size <= MOST_ENTRIES:
+        if name == "array" and value.dtype.kind in "biuf" and value.size <= MAX_ENTRIES:
             return [name, value.dtype.str, list(value.shape), value.tolist()]
     return [OPAQUE, f"huge_or_odd_{name}" if name in KINDS else name]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-MOST_ENTRIES = 8  # of a list, and in each direction of a tensor
-MOST_DEPTH = 3
-MOST_CHARACTERS = 80
-MOST_BITS = 64
+MAX_ENTRIES = 8  # of a list, and in each direction of a tensor
+MAX_DEPTH = 3
+MAX_CHARACTERS = 80
+MAX_BITS = 64
 
 SPOKEN = {"None": "None", "array": "a NumPy array", "...": "`...`"}
 KINDS_OF_NUMBERS = {
@@ -158,12 +158,12 @@ def _equal(expected: Any, got: Any, tolerance: float, name: str) -> bool:
 def _brief(value: Any, digits: int, depth: int) -> str:
     name = kind(value)
     if name in ("tensor", "array"):
-        whole = math.prod(value.shape) and all(size <= MOST_ENTRIES for size in value.shape)
+        whole = math.prod(value.shape) and all(size <= MAX_ENTRIES for size in value.shape)
         # The numbers themselves are taken before they are shown: a tensor's own text has as many digits as it likes.
         content = _brief(_first_entries(value), digits, depth)
         return f"{name}({content})" if whole else f"{name} of shape {tuple(value.shape)}: {content}"
     if name == "int":
-        return str(int(value)) if int(value).bit_length() <= MOST_BITS else f"an int of {int(value).bit_length()} bits"
+        return str(int(value)) if int(value).bit_length() <= MAX_BITS else f"an int of {int(value).bit_length()} bits"
     if name == "float":
         return _brief_float(float(value), digits)
     if name in ("bool", "None"):
@@ -172,22 +172,22 @@ def _brief(value: Any, digits: int, depth: int) -> str:
         return "..."
     if name == "str":
         limited = reprlib.Repr()
-        limited.maxstring = MOST_CHARACTERS
+        limited.maxstring = MAX_CHARACTERS
         return limited.repr(str(value))
     if name in ("list", "tuple"):
         return _brief_sequence(value, digits, depth)
     if name == "dict":
         shown = [
             f"{_brief(key, digits, depth + 1)}: {_brief(value[key], digits, depth + 1)}"
-            for key in list(value)[:MOST_ENTRIES]
+            for key in list(value)[:MAX_ENTRIES]
         ]
-        return "{" + ", ".join(shown + ["…"] * (len(value) > MOST_ENTRIES)) + "}"
-    return _with_article(name)[:MOST_CHARACTERS]
+        return "{" + ", ".join(shown + ["…"] * (len(value) > MAX_ENTRIES)) + "}"
+    return _with_article(name)[:MAX_CHARACTERS]
 
 
 def _first_entries(value: Any) -> Any:
     """Return the first entries of a tensor or an array as nested lists."""
-    some = value[tuple(slice(MOST_ENTRIES + 1) for _ in value.shape)]  # one more than is shown, for the ellipsis
+    some = value[tuple(slice(MAX_ENTRIES + 1) for _ in value.shape)]  # one more than is shown, for the ellipsis
     return _as_array(some).tolist()
 
 
@@ -198,8 +198,8 @@ def _brief_float(value: float, digits: int) -> str:
 
 def _brief_sequence(value: Sequence[Any], digits: int, depth: int) -> str:
     left, right = "()" if isinstance(value, tuple) else "[]"
-    if depth >= MOST_DEPTH:
+    if depth >= MAX_DEPTH:
         return f"{left}…{right}"
-    shown = [_brief(entry, digits, depth + 1) for entry in value[:MOST_ENTRIES]]
+    shown = [_brief(entry, digits, depth + 1) for entry in value[:MAX_ENTRIES]]
     comma = "," if len(value) == 1 and left == "(" else ""
-    return left + ", ".join(shown + ["…"] * (len(value) > MOST_ENTRIES)) + comma + right
+    return left + ", ".join(shown + ["…"] * (len(value) > MAX_ENTRIES)) + comma + right

@@ -117,6 +117,8 @@ def find_exercise(name: str) -> Exercise:
 def checked_by(decorator: ast.expr) -> str | None:
     """Return the name in the decorator `@exercise(name)` of somebody's code, or None for any other decorator."""
     match decorator:
-        case ast.Call(func=ast.Name(id="exercise") | ast.Attribute(attr="exercise"), args=[ast.Constant(str(name))]):
-            return name
+        case ast.Call(func=ast.Name(id="exercise") | ast.Attribute(attr="exercise")):
+            for value in [*decorator.args, *(keyword.value for keyword in decorator.keywords if keyword.arg == "name")]:
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    return value.value
     return None

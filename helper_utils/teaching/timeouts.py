@@ -6,7 +6,7 @@ import io
 import threading
 from collections.abc import Callable
 
-MOST_TEXT = 2_000  # characters of printed text that are kept
+MAX_TEXT = 2_000  # characters of printed text that are kept
 GRACE = 1.0  # seconds in which a function that does not want to stop is asked again
 ONCE_MORE = 0.01  # seconds between two requests
 
@@ -30,7 +30,7 @@ class _Stop(BaseException):
 class ShortText(io.TextIOBase):
     """A stream that keeps the first characters written to it and forgets the rest."""
 
-    def __init__(self, most: int = MOST_TEXT) -> None:
+    def __init__(self, most: int = MAX_TEXT) -> None:
         self.text = ""
         self._most = most
 

@@ -20,8 +20,8 @@ from helper_utils.teaching.timeouts import ShortText, TookTooLong, run_limited
 
 SECONDS = 5.0  # in which an answer must be through all cases
 INPUT_DIGITS = 6
-MOST_ERROR_TEXT = 200  # characters
-MOST_PRINTED = 300  # characters
+MAX_ERROR_TEXT = 200  # characters
+MAX_PRINTED = 300  # characters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,7 +146,7 @@ def call_case(exercise: Exercise, function: Callable[..., Any], case: tuple[Any,
 def describe_error(error: BaseException, file_name: str) -> str:
     """Return an exception's type and message, and the last line of the learner's own code on the way to it."""
     try:
-        text = _without_addresses(str(error))[:MOST_ERROR_TEXT]
+        text = _without_addresses(str(error))[:MAX_ERROR_TEXT]
     except Exception:  # an exception of the learner's own may not even have a text
         text = ""
     lines = [n for frame, n in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == file_name]
@@ -240,7 +240,7 @@ def _named(values: dict[str, Any]) -> str:
 
 def _printed(text: str) -> str:
     text = _without_addresses(text).rstrip()
-    return text if len(text) <= MOST_PRINTED else text[:MOST_PRINTED] + "…"
+    return text if len(text) <= MAX_PRINTED else text[:MAX_PRINTED] + "…"
 
 
 def too_long_verdict(exercise: Exercise, number: int, seconds: float, still_running: bool) -> Verdict:

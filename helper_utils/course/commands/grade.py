@@ -17,7 +17,6 @@ value.
 import contextlib
 import datetime
 import json
-import multiprocessing
 import os
 import queue
 import re
@@ -45,7 +44,7 @@ from helper_utils.course.grading.submissions import Answer, UnreadableError, rea
 from helper_utils.course.lessons import Lesson, exercise_names
 from helper_utils.course.reports.tables import as_csv, render
 from helper_utils.course.running.notebook import CONTROLS
-from helper_utils.course.running.processes import kill_tree, n_cores, signals_noted
+from helper_utils.course.running.processes import choose_n_at_once, kill_tree, process_context, signals_noted
 
 RIGHT, WRONG, NOT_ATTEMPTED, MISSING, BROKEN = "right", "wrong", "not attempted", "missing", "broken"
 VERDICTS = (RIGHT, WRONG, NOT_ATTEMPTED, MISSING, BROKEN)
@@ -53,11 +52,11 @@ TOO_LONG, NO_RESULT = "too long", "its process sent something that is no result"
 COLUMNS = ("submission", "lesson", "exercise", "verdict", "misconception", "note")
 
 PRELOADED = ["torch", "helper_utils.course.grading.answer", "helper_utils.teaching.verdict"]
-MOST_AT_ONCE = 4
-MOST_MESSAGE_BYTES = 20_000_000
-LONGEST_FOLDER_OF_SOCKETS = 60  # a socket's path may have about 104 characters; the server adds 32
-MOST_NOTE = 500  # characters
+MAX_MESSAGE_BYTES = 20_000_000
+MAX_NOTE = 500  # characters
 SECONDS_BETWEEN_LOOKS = 0.05
+MAX_WAITING = 4  # messages that are read and not yet looked at
+SECONDS_UNREAD = 10.0  # that such a message may wait
 SECONDS_TO_START = 120.0  # of a process, libraries included
 
 
@@ -114,7 +113,7 @@ def grade_folder(
     results = results_folder(output, started)
     expected = {lesson.name: exercise_names(lesson) for lesson in lessons if not lesson.error}
     grades: dict[Path, list[Grade]] = {}
-    n_at_once = min(n_at_once or min(n_cores(), MOST_AT_ONCE), len(paths))
+    n_at_once = choose_n_at_once(n_at_once, len(paths))
     with (
         signals_noted() as signals,
         Grader(top, expected, limits, lambda: bool(signals)) as grader,
@@ -152,17 +151,15 @@ def find_submissions(folder: Path) -> list[Path]:
         raise CourseError(f"{folder} is not a folder: name the one that holds the submitted notebooks")
     paths = [path for path in _files(folder) if path.suffix.lower() == ".ipynb"]
     if not paths:
-        raise CourseError(f"{folder} holds no notebooks: submissions are files *.ipynb in it or in folders below it")
+        others = ", ".join(path.name for path in passed_over(folder)[:3])
+        hint = f" (unpack or rename {others} ...)" if others else ""
+        raise CourseError(f"{folder} holds no notebooks: submissions are files *.ipynb in it or below it{hint}")
     return paths
 
 
 def passed_over(folder: Path) -> list[Path]:
     """Return the files that may be meant as submissions and are no notebooks by their names."""
-    return [
-        path
-        for path in _files(folder)
-        if path.suffix.lower() in (".py", ".zip", ".json") or ".ipynb." in path.name.lower()
-    ]
+    return [path for path in _files(folder) if path.suffix.lower() in (".py", ".zip") or ".ipynb." in path.name.lower()]
 
 
 def _files(folder: Path) -> list[Path]:
@@ -221,7 +218,7 @@ class Grader(contextlib.AbstractContextManager):
         self._expected = expected
         self._limits = limits
         self._stopped = stopped
-        self._context = _process_context()
+        self._context = process_context(PRELOADED)
         self._lock = threading.Lock()
         self._connection, theirs = self._context.Pipe()
         self.judge_outcomes = self._context.Process(target=run_judge, args=(theirs,), daemon=True)
@@ -240,6 +237,15 @@ class Grader(contextlib.AbstractContextManager):
         Raises:
             _Stopped: The user asked for an end.
         """
+        try:
+            return self._grade(path)
+        except _Stopped:
+            raise
+        except Exception as error:  # one submission's failure is that submission's
+            note = _note(f"could not be graded: {type(error).__name__}: {error}")
+            return [Grade(shown_name(path, self._folder), "", "", BROKEN, note=note)]
+
+    def _grade(self, path: Path) -> list[Grade]:
         name = shown_name(path, self._folder)
         try:
             answers = read_answers(path)
@@ -307,8 +313,8 @@ class Grader(contextlib.AbstractContextManager):
             except RecursionError:  # the answer is too deep to be handed over
                 return [], "the answer's code is nested too deeply"
             finally:
+                _end(process)  # first, so that the thread that reads comes to its end before the number is used again
                 ours.close()
-                _end(process)
 
     def _collect_messages(
         self, connection: Connection, process: BaseProcess, n_cases: int
@@ -316,7 +322,7 @@ class Grader(contextlib.AbstractContextManager):
         """Collect an answer's messages until it is through, or breaks a limit."""
         messages: list[dict[str, Any]] = []
         # A thread reads, for a read has no limit in time: an answer may write two bytes of a message and no more.
-        received: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
+        received: queue.Queue[bytes | Exception] = queue.Queue(MAX_WAITING)
         threading.Thread(target=_read_all, args=[connection, received], daemon=True).start()
         ready, deadline = False, time.monotonic() + SECONDS_TO_START
         while len(messages) < 1 + n_cases and not (messages and "wrong" in messages[0]):
@@ -344,23 +350,14 @@ class Grader(contextlib.AbstractContextManager):
         return messages, ""
 
 
-def _read_all(connection: Connection, received: "queue.SimpleQueue[bytes | Exception]") -> None:
+def _read_all(connection: Connection, received: "queue.Queue[bytes | Exception]") -> None:
     """Put the messages that come through a connection into a queue, and at last the error that ends them."""
     try:
         while True:
-            received.put(connection.recv_bytes(MOST_MESSAGE_BYTES))
+            received.put(connection.recv_bytes(MAX_MESSAGE_BYTES), timeout=SECONDS_UNREAD)
     except Exception as error:
-        received.put(error)
-
-
-def _process_context() -> Any:
-    """Return how processes are made: forked from a server that has torch loaded, where the system can."""
-    has_room = len(tempfile.gettempdir()) <= LONGEST_FOLDER_OF_SOCKETS
-    if has_room and "forkserver" in multiprocessing.get_all_start_methods():
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(PRELOADED)
-        return context
-    return multiprocessing.get_context("spawn")
+        with contextlib.suppress(queue.Full):  # nobody looks any more: the answer has been ended
+            received.put(error, timeout=SECONDS_UNREAD)
 
 
 def _memory_mb(process: BaseProcess) -> float:
@@ -415,7 +412,7 @@ def _with_evidence(message: str, evidence: Sequence[Sequence[str]]) -> str:
 def _note(text: str) -> str:
     """Return a text on one line, without control characters, and not too long."""
     line = " ".join(CONTROLS.sub(" ", text).split()).encode("utf-8", "replace").decode("utf-8")
-    return line if len(line) <= MOST_NOTE else line[:MOST_NOTE] + "…"
+    return line if len(line) <= MAX_NOTE else line[:MAX_NOTE] + "…"
 
 
 @dataclass(frozen=True)

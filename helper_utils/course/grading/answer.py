@@ -9,20 +9,19 @@ import contextlib
 import inspect
 import json
 import linecache
-import multiprocessing
 import os
 import shutil
 import sys
 import tempfile
-import threading
 from collections.abc import Iterable
 from multiprocessing.connection import Connection
 from typing import Any
 
 from helper_utils.course.grading.submissions import Answer, Piece
+from helper_utils.course.running.processes import end_with_parent, unblock_interrupts
 
-MOST_FILE_BYTES = 100_000_000  # that an answer may write into one file
-MOST_CHARACTERS = 10_000  # of a text that an answer's process sends
+MAX_FILE_BYTES = 100_000_000  # that an answer may write into one file
+MAX_CHARACTERS = 10_000  # of a text that an answer's process sends
 
 # ------------------------------------------------------------------------------------------- the answer's process
 
@@ -41,7 +40,7 @@ def run_answer(connection: Connection, answer: Answer, parameters: list[str], ca
         cases: The exercise's cases, coded.
         scratch: The folder to work in.
     """
-    _settle(scratch)
+    _cut_off(scratch)
     _limit()
     from helper_utils.teaching.codec import decode, encode
     from helper_utils.teaching.registry import Exercise
@@ -66,12 +65,12 @@ def run_answer(connection: Connection, answer: Answer, parameters: list[str], ca
                 "error": outcome.error,
                 "error_text": outcome.error_text,
                 "changed": list(outcome.changed),
-                "changed_text": outcome.changed_text[:MOST_CHARACTERS],
+                "changed_text": outcome.changed_text[:MAX_CHARACTERS],
                 "printed": outcome.printed,
             })  # fmt: skip
 
 
-def _settle(scratch: str) -> None:
+def _cut_off(scratch: str) -> None:
     """Cut this process off: from the terminal and its Ctrl-C, from our folders, and from life after its parent."""
     if hasattr(os, "setsid"):
         os.setsid()
@@ -82,21 +81,8 @@ def _settle(scratch: str) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):  # what compiled code and processes of its own print goes nowhere, megabytes included
         os.dup2(nowhere, stream)
-    end_with_parent(scratch)
-
-
-def end_with_parent(scratch: str | None = None) -> None:
-    """Watch, in a thread, for the end of the parent, killed perhaps, and then end this process and tidy up."""
-
-    def wait() -> None:
-        parent = multiprocessing.parent_process()
-        if parent:
-            parent.join()
-            if scratch:
-                shutil.rmtree(scratch, ignore_errors=True)
-            os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
+    end_with_parent(lambda: shutil.rmtree(scratch, ignore_errors=True))
+    unblock_interrupts()
 
 
 def _limit() -> None:
@@ -105,7 +91,7 @@ def _limit() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_FILE_BYTES, MOST_FILE_BYTES))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))
     torch = sys.modules.get("torch")
     if torch:
         torch.set_num_threads(1)

@@ -22,8 +22,8 @@ from pathlib import Path
 from helper_utils.course.lessons import read_lesson, source
 from helper_utils.teaching.registry import checked_by
 
-MOST_BYTES = 50_000_000  # of a notebook file, pictures included
-MOST_CODE = 1_000_000  # characters of code in it
+MAX_BYTES = 50_000_000  # of a notebook file, pictures included
+MAX_CODE = 1_000_000  # characters of code in it
 SEEDS = {"manual_seed", "seed", "set_seed"}  # functions that set a random generator for all that follows
 DECORATOR = re.compile(r"""^@(?:\w+\.)*exercise\(\s*["']([\w.]+)["']""", re.MULTILINE)
 TIMED_CELL = re.compile(r"\A\s*%%(?:time|timeit|capture)\b.*$", re.MULTILINE)
@@ -87,7 +87,7 @@ class _Statement:
         reads: The global names that it mentions, inside its functions too.
         binds: The global names that it gives a value.
         changes: The global names into whose values it stores something, such as a dict that gets an entry.
-        calls: The global names whose methods it calls for their effect, such as `names.append("a")`.
+        calls: The global names that a call in it may change, such as `names.append("a")` or `shuffle(names)`.
         sets_seed: Whether it seeds a random generator.
     """
 
@@ -149,8 +149,8 @@ def _code_cells(path: Path) -> Iterator[tuple[int, str]]:
         raise UnreadableError(f"{path.name} cannot be read: {error.strerror}") from None
     if size == 0:
         raise UnreadableError(f"{path.name} is empty")
-    if size > MOST_BYTES:
-        raise UnreadableError(f"{path.name} has {size / 1e6:.0f} MB, more than {MOST_BYTES / 1e6:.0f}")
+    if size > MAX_BYTES:
+        raise UnreadableError(f"{path.name} has {size / 1e6:.0f} MB, more than {MAX_BYTES / 1e6:.0f}")
     try:
         lesson = read_lesson(path)
     except (RecursionError, MemoryError, ValueError):
@@ -158,8 +158,8 @@ def _code_cells(path: Path) -> Iterator[tuple[int, str]]:
     if lesson.error:
         raise UnreadableError(lesson.error)
     texts = [source(cell) if cell.get("cell_type") == "code" else "" for cell in lesson.cells]
-    if sum(map(len, texts)) > MOST_CODE:
-        raise UnreadableError(f"{path.name} holds more than {MOST_CODE} characters of code")
+    if sum(map(len, texts)) > MAX_CODE:
+        raise UnreadableError(f"{path.name} holds more than {MAX_CODE} characters of code")
     yield from ((number, text) for number, text in enumerate(texts, start=1) if text.strip())
 
 
@@ -216,9 +216,19 @@ def _changes(node: ast.stmt) -> frozenset[str]:
 
 
 def _calls(node: ast.stmt) -> frozenset[str]:
-    """Return the names whose methods a statement calls without using the result: `a.append(v)`, in loops too."""
-    calls = [part.value for part in _parts(node) if isinstance(part, ast.Expr) and isinstance(part.value, ast.Call)]
-    return frozenset(_root(call.func) for call in calls if isinstance(call.func, ast.Attribute))
+    """Return the names that calls in a statement may change: `a.append(v)`, `shuffle(a)`, `zeros_(a)`, in loops too."""
+    calls = [part for part in _parts(node) if isinstance(part, ast.Call)]
+    owners = [call.func for call in calls if isinstance(call.func, ast.Attribute)]
+    in_place = [call for call in calls if _called(call) == "shuffle" or _called(call).endswith("_")]
+    return frozenset(map(_root, [*owners, *(argument for call in in_place for argument in call.args)]))
+
+
+def _called(call: ast.Call) -> str:
+    """Return the last name of what is called, such as `zeros_` of `torch.nn.init.zeros_(w)`."""
+    match call.func:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""
 
 
 def _parts(node: ast.stmt) -> list[ast.AST]:
@@ -236,8 +246,8 @@ def _root(node: ast.expr) -> str:
 
 def _sets_seed(node: ast.stmt) -> bool:
     match node:
-        case ast.Expr(ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name))):
-            return name in SEEDS
+        case ast.Expr(ast.Call() as call) | ast.Assign(value=ast.Call() as call):
+            return _called(call) in SEEDS
     return False
 
 

@@ -34,13 +34,20 @@ def process_context(preloaded: Sequence[str]) -> Any:
 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preloaded))
-    # Ctrl-C reaches the server too, which would print a traceback if it is still loading; it ends with us anyway.
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C reaches the server too, which would print a traceback if it is still loading; it ends with us anyway. So it
+    # starts with the signal blocked, and so do its children, until they call `unblock_interrupts`. Here it only waits.
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
     finally:
-        signal.signal(signal.SIGINT, previous)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
     return context
+
+
+def unblock_interrupts() -> None:
+    """Let Ctrl-C through again, in a process that comes from the fork server."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def kill_tree(process: psutil.Process, *, keep_root: bool = False) -> None:

@@ -33,6 +33,7 @@ from helper_utils.course.running.processes import (
     process_context,
     signals_noted,
     stop_signals,
+    unblock_interrupts,
 )
 
 PRELOADED = ["helper_utils.course.running.kernel", "helper_utils.course.reports.notebook_page"]
@@ -175,6 +176,7 @@ def _work(connection: Connection, job: Job, scratch: str) -> None:
     # kernel. A handler instead of SIG_IGN, because the kernel would inherit that.
     for number in stop_signals():
         signal.signal(number, lambda _number, _frame: None)
+    unblock_interrupts()
     end_with_parent(lambda: shutil.rmtree(scratch, ignore_errors=True))
     tempfile.tempdir = os.environ["TMPDIR"] = scratch
     try:
