@@ -185,14 +185,18 @@ def test_what_cannot_be_stopped_is_left_behind(monkeypatch):
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl-C there")
 def test_an_interrupt_by_the_learner_ends_the_loop():
     n_threads = threading.active_count()
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 
     def interrupted(values):  # noqa: ARG001
         os.kill(os.getpid(), signal.SIGINT)
         while True:
             pass
 
-    with pytest.raises(KeyboardInterrupt):
-        check(TOTAL, interrupted, seconds=60)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            check(TOTAL, interrupted, seconds=60)
+    finally:
+        signal.signal(signal.SIGINT, previous)
     assert threading.active_count() == n_threads
 
 

@@ -220,6 +220,7 @@ class Grader(contextlib.AbstractContextManager):
         self._stopped = stopped
         self._context = process_context(PRELOADED)
         self._lock = threading.Lock()
+        self._parser = threading.Lock()  # Python's own (3.11) counts depth once for all threads, and gives up
         self._connection, theirs = self._context.Pipe()
         self.judge_outcomes = self._context.Process(target=run_judge, args=(theirs,), daemon=True)
         self.judge_outcomes.start()
@@ -248,7 +249,8 @@ class Grader(contextlib.AbstractContextManager):
     def _grade(self, path: Path) -> list[Grade]:
         name = shown_name(path, self._folder)
         try:
-            answers = read_answers(path)
+            with self._parser:
+                answers = read_answers(path)
         except UnreadableError as error:
             lesson = lesson_of(path, [], self._expected)
             exercises = self._expected.get(lesson) or [""]

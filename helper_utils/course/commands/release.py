@@ -11,7 +11,7 @@ from helper_utils.course.errors import CourseError
 from helper_utils.course.files import shown, write_text
 from helper_utils.course.grading.submissions import DECORATOR, UnreadableError, read_answers
 from helper_utils.course.lessons import Lesson, source
-from helper_utils.course.stored import KERNELSPEC, kept_metadata
+from helper_utils.course.stored import KERNELSPEC, kept_metadata, language_info
 
 
 def release_lessons(folder: str, lessons: Sequence[Lesson]) -> None:
@@ -55,14 +55,13 @@ def clean(lesson: Lesson) -> tuple[str, list[str]]:
         CourseError: The lesson cannot be read, or names an exercise that does not exist.
     """
     import nbformat
-    from ipykernel.ipkernel import IPythonKernel
 
     try:
         attempted = {name for name, answer in read_answers(lesson.path).items() if answer.attempted}
     except UnreadableError as error:
         raise CourseError(f"{lesson.path.name} cannot be released: {error}") from None
     # JupyterLab shows a file as unsaved where this is not what the kernel says of itself.
-    metadata = {"kernelspec": KERNELSPEC, "language_info": IPythonKernel.language_info}
+    metadata = {"kernelspec": KERNELSPEC, "language_info": language_info()}
     ids = [cell.get("id") for cell in lesson.cells]
     if None in ids or len(set(ids)) < len(ids):
         ids = [f"cell-{number}" for number in range(len(ids))]
