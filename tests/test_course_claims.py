@@ -1,6 +1,7 @@
 """`course claims`, and the table that is kept of all claims."""
 
 import json
+from pathlib import Path
 
 import pytest
 from support import Course, write_notebook
@@ -8,6 +9,7 @@ from support import Course, write_notebook
 from helper_utils.course.commands.claims import claim_rows
 from helper_utils.course.running.notebook import PASSED, Result
 
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 SEED = "seed: int = 0  # the base seed, at least 0"
 CLAIMS = (
     "from helper_utils import claim, claim_higher\n"
@@ -67,3 +69,12 @@ def test_seeds_that_are_none_are_refused(tmp_path, seeds):
     status, output = Course(tmp_path).run("claims", "--seeds", seeds)
     assert status == 1
     assert "expected whole numbers separated by commas" in output
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_the_table_has_the_claims_that_the_lesson_makes(path):
+    outputs = [output for cell in json.loads(path.read_text())["cells"] for output in cell.get("outputs", [])]
+    contents = [output.get("metadata", {}).get("helper_utils", {}) for output in outputs]
+    sentences = [content["claim"]["sentence"] for content in contents if "claim" in content]
+    rows = json.loads((NOTEBOOKS / "claims.json").read_text())["claims"]
+    assert [row["sentence"] for row in rows if row["lesson"] == path.stem] == sentences, "run `make claims`"
