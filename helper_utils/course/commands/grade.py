@@ -4,7 +4,7 @@ How a verdict comes about, and what it can be trusted for:
 
 - Submissions are read, not run (`submissions`): of each, only the answers and what these mention is used. Stored
   outputs and metadata are not looked at, and `exercise` is recognised by its name, whatever the notebook made of it.
-- Each answer is run in a fresh process, in a scratch folder, with limits of time and memory (`grade_one`). Whatever it
+- Each answer is run in a fresh process, in a scratch folder, with limits of time and memory (`answer`). Whatever it
   does there, other answers and the verdict's own process are not touched: they get data from it, never code.
 - The verdict is computed by the installed package, in a process of its own that runs nothing of a submission.
 
