@@ -7,7 +7,10 @@ from helper_utils.teaching.registry import Exercise, WrongAnswer
 # --------------------------------------------------------------------------------------- efficiency.size_in_kb
 
 
-def size_in_kb(parameters: dict[str, torch.Tensor], buffers: dict[str, torch.Tensor]) -> float:
+def size_in_kb(
+    parameters: dict[str, torch.Tensor],
+    buffers: dict[str, torch.Tensor],
+) -> float:
     """Return the size of a model in kB of 1024 bytes.
 
     parameters, buffers: tensors of any number type, by name.
@@ -102,7 +105,13 @@ SIZE_IN_KB = Exercise(
 # ------------------------------------------------------------------------------- efficiency.conv_multiply_adds
 
 
-def conv_multiply_adds(in_channels: int, out_channels: int, kernel_size: int, image_size: int, stride: int) -> int:
+def conv_multiply_adds(
+    in_channels: int,
+    out_channels: int,
+    kernel_size: int,
+    image_size: int,
+    stride: int,
+) -> int:
     """Return the multiply-adds of a convolution on one square image.
 
     The padding is such that the output has image_size / stride pixels in height and width,

@@ -121,7 +121,12 @@ FLATTENED_SIZE = Exercise(
 # --------------------------------------------------------------------------- flexible_cnn.convolution_parameters
 
 
-def convolution_parameters(in_channels: int, n_filters: int, kernel_size: int, bias: bool) -> int:
+def convolution_parameters(
+    in_channels: int,
+    n_filters: int,
+    kernel_size: int,
+    bias: bool,
+) -> int:
     """Return how many parameters a convolution learns.
 
     Its kernels are kernel_size high and wide. bias: whether each filter has one.

@@ -236,7 +236,11 @@ MACRO_RECALL = Exercise(
 # --------------------------------------------------------------------------------------------- metrics.roc_point
 
 
-def roc_point(scores: torch.Tensor, targets: torch.Tensor, threshold: float) -> tuple[float, float]:
+def roc_point(
+    scores: torch.Tensor,
+    targets: torch.Tensor,
+    threshold: float,
+) -> tuple[float, float]:
     """Return one point of the ROC curve: the false positive rate and the recall.
 
     An alarm is a score of the threshold or more. targets: 1 for positive, 0 for negative; both occur.

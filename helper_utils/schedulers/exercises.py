@@ -237,7 +237,12 @@ COSINE_RATE = Exercise(
 # ------------------------------------------------------------------------------- schedulers.warm_up_cosine_rate
 
 
-def warm_up_cosine_rate(step: int, peak_lr: float, n_warm_up: int, n_steps: int) -> float:
+def warm_up_cosine_rate(
+    step: int,
+    peak_lr: float,
+    n_warm_up: int,
+    n_steps: int,
+) -> float:
     """Return the rate of a linear warm-up that is followed by half a cosine down to 0.
 
     The first step is step 0, and n_warm_up is at least 1. The warm-up takes the steps 0 to
@@ -341,7 +346,12 @@ WARM_UP_COSINE_RATE = Exercise(
 # ------------------------------------------------------------------------------------- schedulers.plateau_rates
 
 
-def plateau_rates(losses: list[float], lr: float, factor: float, patience: int) -> list[float]:
+def plateau_rates(
+    losses: list[float],
+    lr: float,
+    factor: float,
+    patience: int,
+) -> list[float]:
     """Return the rate after each epoch by the plateau rule, with no threshold and no cooldown.
 
     An epoch is bad if its loss is not below the lowest one before it. When more than
