@@ -2,6 +2,7 @@ import copy
 import inspect
 import math
 from collections.abc import Iterator
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -20,7 +21,10 @@ NAMES = ("BatchNorm1d", "BatchNorm2d", "LayerNorm", "InstanceNorm2d", "GroupNorm
 LIBRARIES = pytest.mark.parametrize("library", [normalization, nn], ids=["ours", "torch"])
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 MODES = pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
-TOLERANCE = {torch.float32: {"rtol": 1e-4, "atol": 1e-5}, torch.float64: {"rtol": 1e-9, "atol": 1e-10}}
+TOLERANCE: dict[torch.dtype, dict[str, Any]] = {
+    torch.float32: {"rtol": 1e-4, "atol": 1e-5},
+    torch.float64: {"rtol": 1e-9, "atol": 1e-10},
+}
 
 # the name of a class, its positional arguments, its keywords, the shape of its inputs
 CASES = [
@@ -69,7 +73,7 @@ def _same_numbers() -> Iterator[None]:
         yield
 
 
-def pair(name: str, *arguments, **keywords) -> tuple[nn.Module, nn.Module]:
+def pair(name: str, *arguments, **keywords) -> tuple[Any, Any]:
     """Our norm and torch's, with the same random parameters and running statistics."""
     ours, theirs = (getattr(library, name)(*arguments, **keywords) for library in (normalization, nn))
     randomize(theirs)
@@ -84,7 +88,7 @@ def randomize(model: nn.Module) -> None:
             values.uniform_(0.5, 1.5)
 
 
-def assert_same_state(ours: nn.Module, theirs: nn.Module, **tolerance: float) -> None:
+def assert_same_state(ours: nn.Module, theirs: nn.Module, **tolerance: Any) -> None:
     ours_state, their_state = ours.state_dict(), theirs.state_dict()
     assert list(ours_state) == list(their_state)
     for name, values in their_state.items():
@@ -134,13 +138,13 @@ def test_gradients_equal_differences(name, arguments, keywords, shape, training:
 @DTYPES
 def test_running_statistics_equal_torch_after_many_batches(name, shape, momentum, dtype) -> None:
     ours, theirs = pair(name, 3, momentum=momentum, affine=True, track_running_stats=True, dtype=dtype)
-    for step in range(30):
-        inputs = 2 * torch.randn(2 + step % 5, 3, *shape, dtype=dtype) + step  # batches of different sizes
+    batches = [2 * torch.randn(2 + step % 5, 3, *shape, dtype=dtype) + step for step in range(30)]  # of different sizes
+    for step, inputs in enumerate(batches):
         for norm in (ours, theirs):
             norm.train(step % 7 != 6)  # some batches are only evaluated, and must leave no trace
             norm(inputs)
         assert_same_state(ours, theirs, **TOLERANCE[dtype])
-    outputs = [norm.eval()(inputs) for norm in (ours, theirs)]
+    outputs = [norm.eval()(batches[-1]) for norm in (ours, theirs)]
     torch.testing.assert_close(*outputs, **TOLERANCE[dtype])
 
 
@@ -249,6 +253,7 @@ def test_many_norms_trained_at_once_keep_their_own_statistics() -> None:
     models = [normalization.BatchNorm1d(3, momentum=None) for _ in range(3)]
     parameters, buffers = stack_module_state(models)
     batches = torch.randn(5, 3, 6, 3)  # steps, models, examples, features
+    outputs = torch.empty(0)
     for batch in batches:
         outputs = vmap(lambda p, b, inputs: functional_call(models[0], (p, b), (inputs,)))(parameters, buffers, batch)
     for run, model in enumerate(copy.deepcopy(models)):
@@ -405,7 +410,7 @@ def features(n_examples: int, dtype: torch.dtype) -> Tensor:
     ids=["0 to 1", "-1 to 1", "3 to 3.5", "standard"],
 )
 def test_scalers_equal_scikit_learn(ours, reference, n_examples: int, dtype: torch.dtype) -> None:
-    tolerance = {"rtol": 1e-4, "atol": 1e-4} if dtype == torch.float32 else {"rtol": 1e-9, "atol": 1e-9}
+    tolerance: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-4} if dtype == torch.float32 else {"rtol": 1e-9, "atol": 1e-9}
     train, test = features(n_examples, dtype), features(20, dtype)
     scaled = ours.fit_transform(train)
     assert scaled.dtype == dtype
@@ -536,7 +541,7 @@ def test_recalibration_is_done_without_dropout() -> None:
 @LIBRARIES
 @pytest.mark.parametrize("fails", [False, True])
 def test_recalibration_restores_modes_and_momenta(library, fails: bool) -> None:
-    model = convolutional_network(library, nn.Dropout(0.5)).train()
+    model: Any = convolutional_network(library, nn.Dropout(0.5)).train()
     model[1].eval()  # a frozen layer
     model[1].momentum, model[5].momentum = 0.3, None
     modes = [module.training for module in model.modules()]
@@ -756,10 +761,16 @@ def test_bad_input_says_what_is_wrong(call, message: str) -> None:
     ("call", "message"),
     [
         (lambda: FITTED.transform(torch.ones(4, 2).long()), r"not torch.int64: call inputs.float\(\) first"),
-        (lambda: FITTED.fit(np.ones((4, 2))), "must be a tensor, not ndarray: use torch.from_numpy"),
+        (lambda: FITTED.fit(cast(Any, np.ones((4, 2)))), "must be a tensor, not ndarray: use torch.from_numpy"),
         (lambda: normalization.fold_batch_norm(nn.Conv2d(2, 4, 1), nn.BatchNorm1d(4)), "not Conv2d with BatchNorm1d"),
-        (lambda: normalization.fold_batch_norm(nn.Linear(2, 4), nn.LayerNorm(4)), "not Linear with LayerNorm"),
-        (lambda: normalization.fold_batch_norm(nn.ConvTranspose2d(2, 4, 1), nn.BatchNorm2d(4)), "ConvTranspose2d"),
+        (
+            lambda: normalization.fold_batch_norm(nn.Linear(2, 4), cast(Any, nn.LayerNorm(4))),
+            "not Linear with LayerNorm",
+        ),
+        (
+            lambda: normalization.fold_batch_norm(cast(Any, nn.ConvTranspose2d(2, 4, 1)), nn.BatchNorm2d(4)),
+            "ConvTranspose2d",
+        ),
     ],
 )
 def test_bad_types_say_what_is_wrong(call, message: str) -> None:

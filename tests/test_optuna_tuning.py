@@ -14,13 +14,16 @@ import textwrap
 import time
 import uuid
 from pathlib import Path
+from typing import Any, cast
 
 import optuna
 import psutil
 import pytest
 import torch
+from optuna.distributions import FloatDistribution
 from optuna.samplers import GridSampler, PartialFixedSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.storages import InMemoryStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FixedTrial, TrialState
 from torch import nn
 
@@ -68,7 +71,7 @@ def test_the_same_seed_gives_the_same_trials_and_another_seed_others(sampler):
 
 def test_by_default_the_best_value_is_the_largest():
     study = run_quietly(parabola, n_trials=40)
-    assert study.best_value == max(trial.value for trial in study.trials) > -0.1
+    assert study.best_value == max(trial.value for trial in study.trials if trial.value is not None) > -0.1
     assert study.study_name == "study"
 
 
@@ -153,9 +156,10 @@ def on_a_grid(trial: optuna.Trial) -> float:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_grid_given_as_a_function_visits_each_point_once(tmp_path, n_trials, seed):
     sampler = functools.partial(GridSampler, {"a": [0, 1, 2, 3], "b": [0, 1, 2]})
-    for n in n_trials:
-        study = run_quietly(on_a_grid, n_trials=n, sampler=sampler, seed=seed, storage=tmp_path / "a.journal")
-    assert len({tuple(trial.params.values()) for trial in study.trials}) == 12
+    studies = [
+        run_quietly(on_a_grid, n_trials=n, sampler=sampler, seed=seed, storage=tmp_path / "a.journal") for n in n_trials
+    ]
+    assert len({tuple(trial.params.values()) for trial in studies[-1].trials}) == 12
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
@@ -277,7 +281,7 @@ def test_bad_arguments_are_named(changed, message):
 
 def test_a_storage_of_another_type_is_named():
     with pytest.raises(TypeError, match="storage must be a path, a URL, a storage of Optuna or None, not int"):
-        run_quietly(parabola, n_trials=1, storage=3)
+        run_quietly(parabola, n_trials=1, storage=cast(Any, 3))
 
 
 def test_other_directions_than_the_stored_ones_are_an_error(tmp_path):
@@ -291,6 +295,7 @@ def test_other_directions_than_the_stored_ones_are_an_error(tmp_path):
 SCRIPT = """
 import sys, time
 from pathlib import Path
+from typing import Any, cast
 from helper_utils.optuna_tuning import run_study
 
 def objective(trial):
@@ -332,7 +337,7 @@ def start(tmp_path: Path, storage: Path, n_workers: int) -> subprocess.Popen:
 def open_file(path: Path):
     if path.suffix == ".db":
         return RDBStorage(f"sqlite:///{path}")
-    backend = optuna.storages.journal.JournalFileBackend(str(path))
+    backend = JournalFileBackend(str(path))
     return optuna.storages.JournalStorage(backend)
 
 
@@ -414,7 +419,8 @@ def test_workers_share_a_study_and_run_exactly_what_was_asked_for(tmp_path, file
 
 
 def find_postgres() -> Path | None:
-    found = [Path(shutil.which("initdb"))] if shutil.which("initdb") else []
+    on_path = shutil.which("initdb")
+    found = [Path(on_path)] if on_path else []
     found += sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))  # where Debian has it
     return found[-1].parent if found else None
 
@@ -533,7 +539,7 @@ def test_the_spaces_are_the_ones_that_are_told():
     assert set(distributions) == {
         "n_layers", "optimizer", "lr", *(f"{what}_l{i}" for what in ("n_units", "dropout") for i in range(3))
     }  # fmt: skip
-    assert (distributions["lr"].low, distributions["lr"].high, distributions["lr"].log) == (1e-5, 1e-1, True)
+    assert distributions["lr"] == FloatDistribution(1e-5, 1e-1, log=True)
     for trial in study.trials:  # conditional: what a layer has exists only where the layer is
         assert sum(name.startswith("n_units") for name in trial.params) == trial.params["n_layers"]
 
@@ -564,7 +570,7 @@ def test_a_training_without_validation_data_has_nothing_to_report():
 
 def test_a_trial_is_pruned_after_the_epoch_in_which_it_falls_behind():
     class Cut(optuna.pruners.BasePruner):
-        def prune(self, _study, trial):
+        def prune(self, study, trial):  # noqa: ARG002
             return trial.last_step == 1
 
     study = run_quietly(CNN, n_trials=2, pruner=Cut())

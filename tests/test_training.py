@@ -1,6 +1,7 @@
 import copy
 import math
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -376,7 +377,9 @@ class RecordNorm(Callback):
         self.norms, self.steps = [], 0
 
     def before_step(self, run):
-        self.norms.append(nn.utils.get_total_norm(p.grad for p in run.model.parameters()).item())
+        self.norms.append(
+            nn.utils.get_total_norm([p.grad for p in run.model.parameters() if p.grad is not None]).item()
+        )
 
     def after_step(self, run):  # noqa: ARG002
         self.steps += 1
@@ -411,7 +414,7 @@ class SetWeight(Callback):
         self.values = values
 
     def after_step(self, run):
-        run.model.scale.data.fill_(self.values[run.epoch - 1])
+        run.model.get_parameter("scale").data.fill_(self.values[run.epoch - 1])
 
 
 @pytest.mark.parametrize(("patience", "n_epochs"), [(0, 3), (1, 4), (2, 6), (9, 6)])
@@ -501,9 +504,9 @@ class Counting(nn.Linear):
         super().__init__(2, 3)
         self.calls = []
 
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        self.calls.append(len(inputs))
-        return super().forward(inputs)
+    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - torch's name
+        self.calls.append(len(input))
+        return super().forward(input)
 
     def get_extra_state(self) -> list[int]:
         return self.calls
@@ -584,15 +587,17 @@ def test_the_progress_bar_counts_batches_and_leaves_results_alone(capsys):
 
 
 def test_evaluation_restores_the_mode_of_every_module():
-    model = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 3))
+    norm = nn.BatchNorm1d(4)
+    model = nn.Sequential(nn.Linear(2, 4), norm, nn.Dropout(0.5), nn.Linear(4, 3))
     model.train()
-    model[1].eval()  # a frozen norm inside a model in training
+    norm.eval()  # a frozen norm inside a model in training
     modes = [module.training for module in model.modules()]
-    statistics = model[1].running_mean.clone()
+    assert norm.running_mean is not None
+    statistics = norm.running_mean.clone()
     evaluate_accuracy(model, make_batches(), "cpu")
     evaluate_loss(model, make_batches(), CROSS_ENTROPY, "cpu")
     assert [module.training for module in model.modules()] == modes
-    assert torch.equal(model[1].running_mean, statistics)
+    assert torch.equal(norm.running_mean, statistics)
     model.eval()
     evaluate_accuracy(model, make_batches(), "cpu")
     assert not model.training
@@ -620,7 +625,7 @@ def test_networks_made_for_deployment_can_be_evaluated(kind):
         deployed = nn.Sequential(nn.Dropout(0.9), deployed)  # the dropout must not drop here
     assert evaluate_accuracy(deployed, make_batches(n=48), "cpu") == expected
     if kind == "inside another":
-        assert [deployed.training, deployed[0].training] == [True, True]
+        assert [module.training for module in (deployed, *deployed.children())][:2] == [True, True]
 
 
 def test_evaluate_loss_is_the_mean_over_examples():
@@ -646,7 +651,9 @@ def test_metrics_are_those_of_scikit_learn_over_the_whole_data(pairs, average):
     accuracy, precision, recall, f1 = evaluate_metrics(
         FixedLogits(), batches_of(predictions, targets, 5), "cpu", num_classes=5, average=average
     )
-    expected = metrics.precision_recall_fscore_support(targets, predictions, average=average, zero_division=0)[:3]
+    expected = metrics.precision_recall_fscore_support(
+        targets, predictions, average=average, zero_division=cast(Any, 0)
+    )[:3]
     assert (precision, recall, f1) == pytest.approx(expected, abs=1e-6)
     assert accuracy == pytest.approx(recall, abs=1e-6)  # with torchmetrics' averages the two are one
     if average == "micro":
