@@ -98,13 +98,13 @@ def test_folded_cells_and_attached_pictures_stay(tmp_path):
     picture = {"a.png": {"image/png": "aGVsbG8="}}
     cells = [
         new_markdown_cell("![a](attachment:a.png)", attachments=picture),
-        new_code_cell("1", metadata={"jupyter": {"source_hidden": True, "outputs_hidden": True}}),
+        new_code_cell("1", metadata={"tags": ["hide-input"], "jupyter": {"outputs_hidden": True}}),
     ]
     nbformat.write(new_notebook(cells=cells), tmp_path / "01_folded.ipynb")
     assert release(tmp_path / "class", tmp_path)[0] == 0
     text, code = nbformat.read(tmp_path / "class" / "01_folded.ipynb", as_version=4).cells
     assert text.attachments == picture
-    assert code.metadata == {"jupyter": {"source_hidden": True}}
+    assert code.metadata == {"tags": ["hide-input"], "jupyter": {"source_hidden": True}}
 
 
 def test_nothing_stays_when_the_disk_is_full_half_way(tmp_path, lessons, monkeypatch):

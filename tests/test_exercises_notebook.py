@@ -1,6 +1,8 @@
 """What a learner sees in a notebook, and what is kept of it."""
 
+import html
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,7 @@ from rich.console import Console
 
 from helper_utils.course.commands.progress import show_progress
 from helper_utils.course.lessons import exercise_names, find_lessons
-from helper_utils.teaching import exercise, find_exercise, hint, notebook, show_answer
+from helper_utils.teaching import exercise, find_exercise, hint, notebook, show_answer, use_my_answer
 from helper_utils.teaching.progress import ENVIRONMENT_VARIABLE, progress_directory, read_progress, save_verdict
 from helper_utils.teaching.registry import UnknownExerciseError
 
@@ -29,6 +31,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict, dict]]:
     monkeypatch.setattr(notebook, "display", display)
     monkeypatch.setattr(notebook, "_n_hints", {})
     monkeypatch.setattr(notebook, "_latest", [])
+    monkeypatch.setattr(notebook, "_own", {})
     return outputs
 
 
@@ -62,7 +65,7 @@ def untouched(tp, fp, fn): ...
     ],
 )
 def test_the_verdict_is_shown_and_kept(shown, function, verdict, misconception, start):
-    assert exercise("metrics.f1")(function) is function
+    exercise("metrics.f1")(function)
     [(data, metadata)] = shown
     assert data["text/plain"].startswith(start)
     kept = {"name": "metrics.f1", "verdict": verdict, "misconception": misconception}
@@ -76,6 +79,7 @@ def test_the_evidence_is_a_table(shown):
         "    input     tp = 1, fp = 1, fn = 0",
         "    expected  0.6667",
         "    got       0.5",
+        "The course's answer runs until yours is right.",
     ]
     assert data["text/html"].count('<th scope="row"') == 3
 
@@ -102,7 +106,60 @@ def test_an_unknown_name_is_an_error_before_the_function_is_looked_at(shown):
     assert shown == []
 
 
+# ------------------------------------------------------------------------------------- what runs in the cells below
+
+
+def test_a_right_function_runs_and_until_then_the_courses_answer_does(shown):
+    answer = find_exercise("metrics.f1").answer
+    assert [exercise("metrics.f1")(function) for function in (untouched, wrong, right)] == [answer, answer, right]
+    runs = [data["text/plain"].splitlines()[-1] for data, _ in shown]
+    assert runs == [*["The course's answer runs until yours is right."] * 2, "Your function runs from here on."]
+
+
+def in_a_notebook(body: str) -> str:
+    return f'@exercise("metrics.f1")\ndef f1(tp, fp, fn):\n    {body}\n'
+
+
+def test_what_the_learner_changes_takes_effect_below(shown):
+    cells = {"untouched": in_a_notebook("..."), "wrong": in_a_notebook("return tp / max(tp + fp + fn, 1)"),
+             "right": in_a_notebook("return 2 * tp / max(2 * tp + fp + fn, 1)")}  # fmt: skip
+    names = {"exercise": exercise}
+    answers = []
+    for state in ("untouched", "wrong", "right", "wrong"):
+        exec(cells[state], names)  # noqa: S102 - cells of a notebook
+        answers.append(names["f1"](1, 1, 0))
+    assert answers == [pytest.approx(2 / 3)] * 4
+    use_my_answer()
+    assert names["f1"](1, 1, 0) == 0.5
+    assert shown[-1][0]["text/plain"].startswith("➜ In use: your function for `metrics.f1`")
+    exec(cells["untouched"], names)  # noqa: S102
+    assert names["f1"](1, 1, 0) == pytest.approx(2 / 3)
+
+
+def test_there_must_be_an_answer_to_put_to_work(shown):  # noqa: ARG001
+    with pytest.raises(ValueError, match=r"write your function for metrics\.f1 and run its cell first"):
+        use_my_answer("metrics.f1")
+    exercise("metrics.f1")(wrong)
+    exercise("metrics.f1")(untouched)  # the learner has taken it out again
+    with pytest.raises(ValueError, match=r"write your function for metrics\.f1"):
+        use_my_answer()
+    with pytest.raises(UnknownExerciseError):
+        use_my_answer("metrics.f11")
+
+
 # ------------------------------------------------------------------------------------------------ hints and answers
+
+
+def test_hints_and_an_answer_stand_folded_below_each_verdict(shown):
+    found = find_exercise("metrics.f1")
+    for function in (untouched, wrong, right):
+        exercise("metrics.f1")(function)
+    for data, _ in shown:
+        page = data["text/html"]
+        assert page.count("<details>") == page.count("</details>") == len(found.hints) + 1
+        assert re.findall(r"<summary>(.*?)</summary>", page)[0] == f"Hint 1 of {len(found.hints)}"
+        assert html.escape(found.answer_source) in page
+        assert found.answer_source not in data["text/plain"]
 
 
 def test_each_call_gives_one_more_hint(shown):
@@ -270,6 +327,17 @@ def test_a_loop_in_a_notebook_ends_and_the_kernel_goes_on(progress):
     assert texts[2][0].startswith("✔ Right")
     assert texts[3] == ["0.6666666666666666"]
     assert {path.name for path in progress.iterdir()} == {"metrics.f1.tried", "metrics.f1.right"}
+
+
+@pytest.mark.slow
+def test_a_wrong_name_is_told_in_one_line(progress):  # noqa: ARG001
+    sources = ['from helper_utils import hint\nhint("metrics")', "hint(hint)", "hint()"]
+    notebook = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, sources)))
+    NotebookClient(notebook, timeout=60, allow_errors=True).execute()
+    errors = [output.traceback for cell in notebook.cells for output in cell.outputs]
+    assert [len(lines) for lines in errors] == [1, 1, 1]
+    names = [lines[0].partition(":")[0] for lines in errors]
+    assert names == ["UnknownExerciseError", "NotANameError", "NoAnswerError"]
 
 
 def test_a_function_for_the_name_is_refused_with_advice():

@@ -7,6 +7,7 @@ from typing import Any
 
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
+FOLDED = "hide-input"  # the tag of a cell whose code is shown folded
 LANGUAGE_INFO = {"name": "python"}
 
 
@@ -50,10 +51,10 @@ def normalised(path: Path) -> str:
 
 
 def kept_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is stored of a cell's metadata: its tags, and whether JupyterLab shows its code folded."""
+    """Return what is stored of a cell's metadata: its tags, and for JupyterLab what the tag `hide-input` says."""
     kept: dict[str, Any] = {}
     if tags := metadata.get("tags"):  # papermill gives every cell a list, most of them empty
         kept["tags"] = tags
-    if (metadata.get("jupyter") or {}).get("source_hidden"):
-        kept["jupyter"] = {"source_hidden": True}
+        if FOLDED in tags:
+            kept["jupyter"] = {"source_hidden": True}
     return kept

@@ -1,4 +1,6 @@
-"""What a notebook uses: `exercise` over a function, `hint` and `show_answer`.
+"""What a notebook uses: `exercise` over a function, `hint`, `show_answer` and `use_my_answer`.
+
+The cells below an exercise run on the learner's function once it is right, and on the course's own answer until then.
 
 The verdict is shown as text that is the same on every machine, and kept in the metadata of the output:
 `{"helper_utils": {"exercise": {"name": ..., "verdict": ..., "misconception": ...}}}`.
@@ -8,12 +10,12 @@ import html
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from IPython.display import display
 
 from helper_utils.teaching.progress import save_verdict
-from helper_utils.teaching.registry import find_exercise
+from helper_utils.teaching.registry import Exercise, ShownInOneLine, find_exercise
 from helper_utils.teaching.verdict import Verdict, check
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -25,20 +27,35 @@ LOOKS = {
     "right": ("✔", "Right", "#009E73"),
     "hint": ("➜", "Hint", "#0072B2"),
     "answer": ("➜", "One answer", "#0072B2"),
+    "in use": ("➜", "In use", "#0072B2"),
 }
+RUNS = {True: "Your function runs from here on.", False: "The course's answer runs until yours is right."}
 
 _n_hints: dict[str, int] = {}  # how many hints of each exercise were shown in this kernel
 _latest: list[str] = []  # the exercise that was checked last, for hint() and show_answer() without a name
+_own: dict[str, Callable[..., Any]] = {}  # what the learner has written for each exercise in this kernel
+
+
+class NoAnswerError(ShownInOneLine, ValueError):
+    """There is no answer of the learner's that could be meant."""
+
+
+class NotANameError(ShownInOneLine, TypeError):
+    """The name of an exercise is not a text."""
 
 
 def exercise(name: str) -> Callable[[Function], Function]:
-    """Check the function below at once, and show the verdict: not attempted, not yet right with a hint, or right.
+    """Check the function below at once, and decide what runs in the cells that use it.
+
+    The verdict is shown: not attempted, not yet right with a hint, or right. The hints and one answer stand folded
+    below it.
 
     Args:
         name: The exercise's name, such as "metrics.f1".
 
     Returns:
-        A decorator that leaves the function as it is, so that later cells can call it.
+        A decorator that returns the function if it is right, and the course's own answer otherwise, so that later cells
+        can call it either way. `use_my_answer` gives them the function although it is not right.
 
     Raises:
         UnknownExerciseError: There is no exercise of that name. The message names the nearest one.
@@ -49,9 +66,12 @@ def exercise(name: str) -> Callable[[Function], Function]:
         _bind(function)
         verdict = check(found, function)
         _latest[:] = [name]
+        _own.pop(name, None)
+        if verdict.verdict != "not attempted":
+            _own[name] = function
         trouble = save_verdict(name, verdict.verdict)
-        _show_verdict(name, verdict, [*verdict.evidence, *([("note", trouble)] if trouble else [])])
-        return function
+        _show_verdict(found, verdict, [*verdict.evidence, *([("note", trouble)] if trouble else [])])
+        return function if verdict.verdict == "right" else cast(Function, found.answer)
 
     return decorate
 
@@ -64,8 +84,8 @@ def hint(name: str | None = None) -> None:
 
     Raises:
         UnknownExerciseError: There is no exercise of that name.
-        ValueError: No name is given, and none was checked.
-        TypeError: The name is not a text.
+        NoAnswerError: No name is given, and none was checked.
+        NotANameError: The name is not a text.
     """
     found = find_exercise(_chosen(name, "hint"))
     n_all = len(found.hints)
@@ -85,16 +105,36 @@ def show_answer(name: str | None = None) -> None:
 
     Raises:
         UnknownExerciseError: As for `hint`.
-        ValueError: As for `hint`.
-        TypeError: As for `hint`.
+        NoAnswerError: As for `hint`.
+        NotANameError: As for `hint`.
     """
     found = find_exercise(_chosen(name, "show_answer"))
-    cell = f'@exercise("{found.name}")\n{found.answer_source}'
-    _display("answer", f"\n\n{cell}", f"<pre><code>{html.escape(cell)}</code></pre>", {})
+    cell = _answer_cell(found)
+    _display("answer", f"\n\n{cell}", _code(cell), {})
+
+
+def use_my_answer(name: str | None = None) -> None:
+    """Put the learner's own function to work in the cells below although it is not right, to see what it does.
+
+    Running the cell of the exercise again takes it back.
+
+    Args:
+        name: As for `hint`.
+
+    Raises:
+        UnknownExerciseError: As for `hint`.
+        NoAnswerError: Nothing has been written for this exercise in this kernel.
+        NotANameError: As for `hint`.
+    """
+    found = find_exercise(_chosen(name, "use_my_answer"))
+    if found.name not in _own:
+        raise NoAnswerError(f"write your function for {found.name} and run its cell first")
+    _bind(_own[found.name])
+    _show("in use", [f"your function for `{found.name}`, right or not."], "Run its cell again to take that back.")
 
 
 def _bind(function: Callable[..., Any]) -> None:
-    """Give a function its name now, before its decorator returns: one that calls itself must not meet an older one."""
+    """Give a function its name now, before it is checked: if it calls itself, it must not meet an older one."""
     inside = inspect.unwrap(function) if callable(function) else function
     if inspect.isfunction(inside) and inside.__qualname__ == inside.__name__:
         inside.__globals__[inside.__name__] = function
@@ -102,19 +142,37 @@ def _bind(function: Callable[..., Any]) -> None:
 
 def _chosen(name: str | None, function: str) -> str:
     if name is None and not _latest:
-        raise ValueError(f'run the cell of an exercise first, or give its name, such as {function}("metrics.f1")')
+        raise NoAnswerError(f'run the cell of an exercise first, or give its name, such as {function}("metrics.f1")')
     if name is not None and not isinstance(name, str):
-        raise TypeError(f'give the name of the exercise as a text, such as {function}("metrics.f1"), not {name!r}')
+        raise NotANameError(f'give the name of the exercise as a text, such as {function}("metrics.f1"), not {name!r}')
     return _latest[0] if name is None else name
 
 
-def _show_verdict(name: str, verdict: Verdict, evidence: list[tuple[str, str]]) -> None:
+def _show_verdict(exercise: Exercise, verdict: Verdict, evidence: list[tuple[str, str]]) -> None:
     width = max((len(label) for label, _ in evidence), default=0)
     lines = [f"    {label:{width}}  {_indented(text, width + 6)}" for label, text in evidence]
     rows = "".join(map(_row, evidence))
     table = f"<table>{rows}</table>" if rows else ""
-    kept = {"exercise": {"name": name, "verdict": verdict.verdict, "misconception": verdict.misconception}}
-    _display(verdict.verdict, "\n".join([verdict.message, *lines]), _formatted(verdict.message) + table, kept)
+    runs = RUNS[verdict.verdict == "right"]
+    kept = {"exercise": {"name": exercise.name, "verdict": verdict.verdict, "misconception": verdict.misconception}}
+    page = f"{_formatted(verdict.message)}{table}<br><em>{runs}</em>{_folded_help(exercise)}"
+    _display(verdict.verdict, "\n".join([verdict.message, *lines, runs]), page, kept)
+
+
+def _folded_help(exercise: Exercise) -> str:
+    """Return the hints and one answer, each folded: whoever reads without a kernel has them too."""
+    n = len(exercise.hints)
+    parts = [(f"Hint {i} of {n}", _formatted(text)) for i, text in enumerate(exercise.hints, start=1)]
+    parts.append(("One answer", _code(_answer_cell(exercise))))
+    return "".join(f"<details><summary>{title}</summary>{text}</details>" for title, text in parts)
+
+
+def _answer_cell(exercise: Exercise) -> str:
+    return f'@exercise("{exercise.name}")\n{exercise.answer_source}'
+
+
+def _code(text: str) -> str:
+    return f"<pre><code>{html.escape(text)}</code></pre>"
 
 
 def _row(labelled: tuple[str, str]) -> str:

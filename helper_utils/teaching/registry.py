@@ -8,12 +8,19 @@ import inspect
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 PACKAGE = Path(__file__).parents[1]
 
 
-class UnknownExerciseError(ValueError):
+class ShownInOneLine:
+    """For errors whose sentence says all: a notebook shows them without the way through our code."""
+
+    def _render_traceback_(self) -> list[str]:  # the name that IPython looks for
+        return [f"{type(self).__name__}: {self}"]
+
+
+class UnknownExerciseError(ShownInOneLine, ValueError):
     """There is no exercise of that name."""
 
 
@@ -49,6 +56,8 @@ class Exercise:
         hints: Steps towards the answer, each saying more than the one before; at least two.
         praise: One sentence on what the function is good for, shown when it is right.
         tolerance: By how much numbers may differ, relative and absolute.
+        difficulty: 1 (one line), 2 (some lines), 3 (a training, a decision from a table, a small design).
+        right_answers: Answers written in another way than the reference; the checks must take them.
     """
 
     name: str
@@ -58,6 +67,8 @@ class Exercise:
     hints: Sequence[str]
     praise: str
     tolerance: float = 1e-5
+    difficulty: Literal[1, 2, 3] = 1
+    right_answers: Sequence[Callable[..., Any]] = ()
 
     @property
     def prompt(self) -> str:
