@@ -1,4 +1,5 @@
 import random
+import re
 import sys
 from types import SimpleNamespace
 
@@ -58,13 +59,13 @@ def test_the_best_device_is_chosen_and_the_reason_is_one_line(monkeypatch, cuda,
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Some GPU")
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     assert get_device() == torch.device(expected)
-    assert describe_device().startswith(f"{expected} (")
+    assert re.match(rf"{expected}[ ,].*\(.*available.*\)$", describe_device())
     assert "\n" not in describe_device()
 
 
 def test_a_named_device_is_used_or_refused(monkeypatch):
     assert get_device("cpu") == torch.device("cpu")
-    assert describe_device("cpu").startswith("cpu (as asked for; ")
+    assert re.match(r"cpu, .* \(as asked for.*\)$", describe_device("cpu"))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert get_device("cuda:0") == torch.device("cuda:0")
     with pytest.raises(RuntimeError, match="'cuda:1' is not available"):
@@ -86,7 +87,7 @@ def threads(monkeypatch):
 
 
 def test_outside_a_notebook_the_number_of_threads_is_left_alone(threads):  # noqa: ARG001
-    assert " 2 of " in describe_device("cpu")
+    assert describe_device("cpu").startswith("cpu, 2 threads on ")
     assert "set OMP_NUM_THREADS" not in describe_device("cpu")
     assert torch.get_num_threads() == 2
 
@@ -95,15 +96,25 @@ def test_a_lesson_takes_one_thread_and_says_so(threads):
     threads.setattr(devices, "_in_kernel", lambda: True)
     get_device()
     assert torch.get_num_threads() == 2  # only the line that says it changes it
-    assert describe_device("cpu").endswith(" cores in use, set OMP_NUM_THREADS for more)")
+    line = describe_device("cpu")
+    assert line.startswith("cpu, one thread on ")
+    assert line.endswith("; for more, set OMP_NUM_THREADS before Jupyter starts)")
     assert torch.get_num_threads() == 1
+
+
+def test_on_an_accelerator_the_number_of_threads_is_left_alone(threads):
+    threads.setattr(devices, "_in_kernel", lambda: True)
+    threads.setattr(torch.cuda, "is_available", lambda: True)
+    threads.setattr(torch.cuda, "get_device_name", lambda: "Some GPU")
+    assert describe_device() == "cuda (CUDA is available: Some GPU)"
+    assert torch.get_num_threads() == 2
 
 
 def test_who_asks_for_more_threads_in_a_lesson_keeps_them(threads):
     threads.setattr(devices, "_in_kernel", lambda: True)
     describe_device()
     torch.set_num_threads(2)
-    assert " 2 of " in describe_device("cpu")
+    assert describe_device("cpu").startswith("cpu, 2 threads on ")
     assert torch.get_num_threads() == 2
 
 

@@ -1,4 +1,6 @@
+import copy
 import io
+import textwrap
 
 import ipywidgets as widgets
 import matplotlib as mpl
@@ -7,6 +9,9 @@ import pytest
 import torch
 from matplotlib import pyplot as plt
 from matplotlib.contour import ContourSet
+from matplotlib.patches import Rectangle
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
 from helper_utils.base import plots
@@ -22,10 +27,23 @@ def _no_window():
 
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict, dict]]:
+    """The outputs of a cell, (data, metadata), as they are stored: an update replaces what it updates."""
     outputs = []
-    monkeypatch.setattr(
-        plots, "display", lambda data, *, raw, metadata=None: outputs.append((data, metadata)) if raw else None
-    )
+
+    class Handle:
+        def __init__(self, place: int) -> None:
+            self.place = place
+
+        def update(self, data: dict, *, raw: bool, metadata: dict) -> None:
+            assert raw
+            outputs[self.place] = (data, metadata)
+
+    def display(data: dict, *, raw: bool, metadata: dict | None = None, display_id: bool = False) -> Handle | None:
+        assert raw
+        outputs.append((data, metadata))
+        return Handle(len(outputs) - 1) if display_id else None
+
+    monkeypatch.setattr(plots, "display", display)
     return outputs
 
 
@@ -35,7 +53,8 @@ def test_a_figure_carries_its_description_in_both_places(shown):
     plots.show_figure(figure, "A line <rises>.")
     (picture, metadata), (caption, _) = shown
     assert Image.open(io.BytesIO(picture["image/png"])).format == "PNG"
-    assert metadata["image/png"]["alt"] == "A line <rises>."  # exported HTML
+    assert metadata["image/png"]["alt"] == "A line <rises>."  # the pages of `course run`
+    assert picture["text/plain"] == "A line <rises>."  # VS Code
     assert "A line &lt;rises&gt;." in caption["text/html"]  # JupyterLab
     assert not plt.get_fignums()
 
@@ -54,6 +73,30 @@ def test_words_do_not_depend_on_the_picture(shown):
 def test_a_figure_without_words_is_refused():
     with pytest.raises(ValueError, match="description"):
         plots.show_figure(plt.figure(), "  ")
+
+
+def test_a_figure_is_sharp_and_stands_on_a_white_plate_with_round_corners(shown):
+    figure = plt.figure(figsize=(2, 1), facecolor="white")
+    figure.patches.append(Rectangle((0, 0), 1, 1, transform=figure.transFigure, color=plots.COLORS["red"]))
+    plots.show_figure(figure, "A red rectangle.")
+    data, metadata = shown[0]
+    picture = Image.open(io.BytesIO(data["image/png"]))
+    assert picture.width == 2 * metadata["image/png"]["width"] == 2 * (2 * 96 + 16)
+    assert picture.mode == "P"  # a palette: a notebook with many figures stays small
+    colors = np.asarray(picture.convert("RGBA"))
+    assert not colors[[0, 0, -1, -1], [0, -1, 0, -1], 3].any()  # the corners
+    height, width, _ = colors.shape
+    assert colors[2, width // 2].tolist() == [255, 255, 255, 255]
+    assert colors[height // 2, width // 2].tolist() == [0xD5, 0x5E, 0, 255]
+
+
+def test_panels_fill_the_column_whatever_their_number():
+    for n_columns, n_rows in ((1, 1), (3, 2)):
+        figure, axes = plots.panels(n_columns, n_rows, height=2.0, squeeze=False, sharey=True)
+        assert tuple(figure.get_size_inches()) == (plots.FULL_WIDTH, 2.0 * n_rows)
+        assert axes.shape == (n_rows, n_columns)
+    with pytest.raises(ValueError, match="must be at least 1, not 0 and 1"):
+        plots.panels(0)
 
 
 def test_house_style_uses_the_colour_blind_safe_palette():
@@ -86,39 +129,64 @@ def draw(height):
     return figure
 
 
-def test_a_still_picture_and_its_words_are_there_without_a_slider(shown):
-    plots.show_with_slider(draw, widgets.IntSlider(value=3), "A bar <of> some height.")
-    (output, metadata), (caption, _) = shown
-    assert Image.open(io.BytesIO(output["image/png"])).format == "PNG"
-    assert metadata["image/png"] == {"alt": "A bar <of> some height.", "width": 192}
+def test_slider_and_picture_are_two_outputs_so_that_a_saved_notebook_keeps_the_picture(shown):
+    slider = widgets.IntSlider(value=3)
+    plots.show_with_slider(draw, slider, "A bar <of> some height.")
+    (control, _), (picture, metadata), (caption, _) = shown
+    assert control[VIEW]["model_id"] == slider.model_id
+    assert VIEW not in picture
+    assert Image.open(io.BytesIO(picture["image/png"])).format == "PNG"
+    assert metadata["image/png"]["alt"] == picture["text/plain"] == "A bar <of> some height."
     assert caption["text/plain"] == "A bar <of> some height."
     assert "A bar &lt;of&gt; some height." in caption["text/html"]
     assert not plt.get_fignums()
 
 
-def test_the_picture_follows_the_slider(shown, monkeypatch):
-    pictures = []
-    make_picture = widgets.Image
-    monkeypatch.setattr(widgets, "Image", lambda **options: pictures.append(make_picture(**options)) or pictures[0])
+def test_the_picture_follows_the_slider(shown):
     slider = widgets.IntSlider(value=3, max=10)
     plots.show_with_slider(draw, slider, "A bar of some height.")
-    [picture] = pictures
-    still = shown[0][0]["image/png"]
-    assert picture.value == still
+    first = shown[1]
     slider.value = 7
-    assert picture.value != still
+    assert shown[1][0]["image/png"] != first[0]["image/png"]
     slider.value = 3
-    assert picture.value == still
+    assert shown[1] == first
+    assert len(shown) == 3
     assert not plt.get_fignums()
 
 
 def test_every_output_but_the_view_is_the_same_each_time(shown):
     for _ in range(2):
         plots.show_with_slider(draw, widgets.IntSlider(value=3), "A bar of some height.")
-    (first, _), caption, (second, _), caption_again = shown
-    assert first.pop(VIEW) != second.pop(VIEW)
+    first, second = shown[:3], shown[3:]
+    assert first[0][0].pop(VIEW) != second[0][0].pop(VIEW)
     assert first == second
-    assert caption == caption_again
+
+
+@pytest.mark.slow
+def test_in_a_real_kernel_the_stored_picture_is_the_last_one():
+    code = """
+        import ipywidgets as widgets
+        from matplotlib import pyplot as plt
+        from helper_utils.base.plots import show_with_slider
+
+        def draw(height):
+            figure, axis = plt.subplots()
+            axis.bar([0], [height])
+            return figure
+
+        slider = widgets.IntSlider(value=3, max=10)
+        show_with_slider(draw, slider, "A bar of some height.")
+    """
+    notebook = new_notebook(cells=[new_code_cell(textwrap.dedent(code)), new_code_cell("slider.value = 7")])
+    client = NotebookClient(notebook, timeout=60)
+    with client.setup_kernel():
+        client.execute_cell(notebook.cells[0], 0)
+        before = copy.deepcopy(notebook.cells[0].outputs)
+        client.execute_cell(notebook.cells[1], 1)
+    after = notebook.cells[0].outputs
+    assert before[1].data["image/png"] != after[1].data["image/png"]
+    assert before[1].metadata == after[1].metadata
+    assert (before[0], before[2]) == (after[0], after[2])
 
 
 def test_an_empty_description_is_refused_before_anything_is_shown(shown):

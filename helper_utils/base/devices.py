@@ -23,21 +23,22 @@ def get_device(name: str = "auto") -> torch.device:
 def describe_device(name: str = "auto") -> str:
     """Say in one line which device `get_device(name)` chooses and why; arguments and errors are the same.
 
-    Lessons print it when they set up. In a Jupyter kernel, and nowhere else, it therefore calls `use_one_thread` first.
+    Lessons print it when they set up. In a Jupyter kernel, and nowhere else, it therefore calls `use_one_thread` first
+    where the device is the CPU.
     """
-    is_limited = _in_kernel() and use_one_thread()
     device, reason = _choose(name)
-    if device.type == "cpu":
-        n_threads = torch.get_num_threads()
-        reason += f"; {n_threads} of {os.cpu_count()} cores in use"
-        if is_limited and n_threads == 1:
-            reason += ", set OMP_NUM_THREADS for more"
-    return f"{device} ({reason})"
+    if device.type != "cpu":
+        return f"{device} ({reason})"
+    is_limited = _in_kernel() and use_one_thread()
+    n_threads = torch.get_num_threads()
+    threads = "one thread" if n_threads == 1 else f"{n_threads} threads"
+    advice = "; for more, set OMP_NUM_THREADS before Jupyter starts" if is_limited and n_threads == 1 else ""
+    return f"{device}, {threads} on {os.cpu_count()} cores ({reason}{advice})"
 
 
 @functools.cache  # the first call decides; a later torch.set_num_threads stays as it is
 def use_one_thread() -> bool:
-    """Let torch compute on one core from now on, unless the environment sets OMP_NUM_THREADS; say whether it did.
+    """Let torch compute in one thread from now on, unless the environment sets OMP_NUM_THREADS; say whether it did.
 
     The lessons' networks are so small that several threads gain little. Threads wait for each other in a busy loop, and
     where another program wants a core, a lesson would take four to ten times as long. For more threads, set
