@@ -105,6 +105,20 @@ def test_a_lesson_without_any_of_it_is_listed_with_what_is_there(tmp_path):
     assert "03_schedulers" in call("list", notebooks=tmp_path).output
 
 
+def test_a_lesson_tells_how_long_it_takes_to_study_and_to_run(tmp_path):
+    introduction = (
+        "# 05 · Optimizers\nWhich one?\n\n**Study time:** 60 to 75 min for the core, about 50 min for going deeper. "
+        "**Run time:** 6 to 15 s quick, 40 to 90 s full. **Builds on:** 01 (metrics)."
+    )
+    lesson = read_lesson(write_lesson(tmp_path / "05_optimizers.ipynb", introduction=introduction))
+    assert lesson.study_time == "60 to 75 min for the core, about 50 min for going deeper"
+    assert (lesson.quick_time, lesson.full_time) == ("6 to 15 s", "40 to 90 s")
+    assert (lesson.promise, lesson.builds_on) == ("Which one?", "01 (metrics)")
+    listed = call("list", notebooks=tmp_path).output
+    assert "Study time: 60 to 75 min" in listed
+    assert "Run time: 6 to 15 s quick, 40 to 90 s full" in listed
+
+
 def test_a_number_in_the_title_is_only_taken_off_at_its_start(tmp_path):
     path = write_lesson(tmp_path / "07_gradient_clipping.ipynb", introduction="# 07: Clip at norm 1")
     assert read_lesson(path).title == "Clip at norm 1"

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import form
 import nbformat
 import pytest
 from papermill.inspection import inspect_notebook
@@ -35,7 +36,11 @@ def tags(cell: nbformat.NotebookNode) -> list[str]:
 def test_a_lesson_opens_with_title_promise_times_and_objectives(path, notebook):
     introduction = "\n".join(cell.source for cell in notebook.cells[:3] if cell.cell_type == "markdown")
     assert re.match(rf"# {path.stem[:2]} · \S", introduction)
-    assert re.search(r"^\*\*Time:\*\* .*quick.*full.*\*\*Builds on:\*\*", introduction, re.MULTILINE)
+    times = r"^\*\*Time:\*\* .*quick.*full.*\*\*Builds on:\*\*"
+    if form.is_in_new_form(notebook.cells):
+        times = r"^\*\*Study time:\*\* .*core.*\*\*Run time:\*\* \d+ to \d+ s quick, \d+ .*full\. \*\*Builds on:\*\*"
+        assert read_lesson(path).study_time
+    assert re.search(times, introduction, re.MULTILINE)
     objectives = re.findall(r"^- ", introduction.partition("## Objectives")[2], re.MULTILINE)
     assert 3 <= len(objectives) <= 5
     assert read_lesson(path).quick_time
@@ -152,6 +157,13 @@ def test_exercises_and_quiz_exist_and_are_shown(path, notebook):
     if not any(f'show_quiz("{topic}")' in cell.source for cell in code_cells(notebook)):
         problems.append(f'show_quiz("{topic}") is not in the notebook')
     assert not problems, f"{path.stem}: {'; '.join(problems)}"
+
+
+def test_a_rebuilt_lesson_has_the_form(path, notebook):
+    if form.is_in_new_form(notebook.cells):
+        existing = {int(lesson.name[:2]) for lesson in LESSONS}
+        problems = form.problems(notebook.cells, int(path.name[:2]), existing)
+        assert not problems, f"{path.stem}:\n" + "\n".join(problems)
 
 
 def test_a_negative_control_and_a_common_mistake_are_tagged(path, notebook):

@@ -369,7 +369,8 @@ def _entry(lesson: Lesson) -> str:
         return f"{lesson.name}\n    {lesson.error}"
     times = [f"{time} {kind}" for time, kind in ((lesson.quick_time, "quick"), (lesson.full_time, "full")) if time]
     lines = [f"{lesson.name}  {lesson.title}"]
-    lines += [", ".join(times)] if times else []
+    lines += [f"Study time: {lesson.study_time}"] if lesson.study_time else []
+    lines += [f"Run time: {', '.join(times)}"] if times else []
     lines += [lesson.promise] if lesson.promise else []
     lines += [f"- {objective}" for objective in lesson.objectives]
     lines += [f"Builds on: {lesson.builds_on}"] if lesson.builds_on else []

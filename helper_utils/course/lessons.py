@@ -69,9 +69,15 @@ class Lesson:
         """The first paragraph under the title."""
         for paragraph in re.split(r"\n\s*\n|^#.*$", self.introduction, flags=re.MULTILINE):
             text = " ".join(paragraph.split())
-            if text and not text.startswith(("#", "**Time", "**Builds", "-", "*")):
+            if text and not text.startswith(("#", "-", "*")):
                 return text
         return ""
+
+    @property
+    def study_time(self) -> str:
+        """How long a learner needs for it, in the author's words."""
+        found = re.search(r"\*\*Study time:\*\*\s*(.+?)\.?\s*\*\*Run time", self.introduction, re.DOTALL)
+        return found[1] if found else ""
 
     @property
     def quick_time(self) -> str:
@@ -124,7 +130,7 @@ class Lesson:
         _ = self.parameters
 
     def _after_time_label(self, pattern: str) -> str:
-        found = re.search(r"\*\*Time:?\*\*:?\s*" + pattern, self.introduction)
+        found = re.search(r"\*\*(?:Run time|Time):?\*\*:?\s*" + pattern, self.introduction)
         return found[1].strip() if found else ""
 
 
