@@ -1,9 +1,11 @@
 import copy
+import html
 import json
 import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +40,7 @@ def test_a_claim_is_shown_with_its_numbers_in_small_type(shown):
     claim("Two is more than one.", 2 > 1, {"two": 2.0, "third": 1 / 3})
     [(data, kept)] = shown
     assert data["text/plain"] == "✔ Claim holds: Two is more than one.\n  effect: two: 2, third: 0.3333"
-    assert data["text/html"].endswith('<br><small class="claim-effect">two: 2, third: 0.3333</small></p>')
+    assert data["text/html"].endswith('<br><small class="claim-effect">two: 2, third: 0.3333</small></div>')
     assert kept["claim"]["sentence"] == "Two is more than one."
     assert kept["claim"]["holds"] is True
     assert kept["claim"]["evidence"] == {"two": 2.0, "third": 1 / 3}
@@ -206,6 +208,39 @@ def test_a_comparison_keeps_and_shows_difference_interval_number_and_unit(shown)
     assert data["text/plain"].endswith("effect: +1.17 nats, 99% sure: above +0.00591, asked: above 0.001; 3 pairs")
 
 
+def texts(page: str) -> list[str]:
+    """What an HTML output says, element by element."""
+    return [html.unescape(text) for text in re.split(r"<[^>]+>", page) if text.strip()]
+
+
+def test_the_evidence_is_folded_under_the_effect_which_stays_in_the_open(shown):
+    claim_higher("More.", [2.0, 3.0, 4.5], [1.0, 2.0, 3.0], unit="nats")
+    opened, folded = shown[0][0]["text/html"].split("</summary>")
+    assert texts(opened)[1:] == ["Claim holds:", " More.", "+1.17 nats, 99% sure: above +0.00591; 3 pairs"]
+    assert "<details" in opened
+    assert texts(folded) == [
+        *("difference, nats", "standard error", "98% interval", "pairs"),
+        *("+1.17", "0.17", "+0.00591 to +2.33", "3"),
+    ]
+
+
+def test_every_named_comparison_has_a_row_of_evidence(shown):
+    claim_level("Level.", {"a<b": [1.0, 1.1, 1.0], "c": [1.0, 1.0, 1.1]}, [1.0, 1.0, 1.0], within=9)
+    table = shown[0][0]["text/html"].partition("</summary>")[2]
+    assert [texts(row)[0] for row in table.split("</tr>")[:-1]] == ["comparison", "a<b", "c"]
+
+
+def test_evidence_that_is_too_long_to_show_is_folded(shown):
+    claim("Many.", True, {"numbers": list(range(100)), "name": "x"})
+    page = shown[0][0]["text/html"]
+    small, folded = page.split("</summary>")
+    assert "98" not in small
+    assert texts(folded)[::2] == ["numbers", "name"]
+    assert texts(folded)[1].endswith("98, 99]")
+    claim("Few.", True, {"numbers": [1, 2]})
+    assert "<details" not in shown[1][0]["text/html"]
+
+
 @pytest.mark.usefixtures("lenient")
 @pytest.mark.parametrize(
     ("ours", "reference", "equal"),
@@ -241,27 +276,43 @@ def test_equal_refuses_cases_that_do_not_belong_together(shown):
 
 
 @pytest.mark.slow
-def test_nbval_compares_sentence_and_verdict_and_not_the_effect(tmp_path):
-    code = "from helper_utils import claim\nclaim('Two is more.', True, {'two': 2})"
-    executed = new_notebook(cells=[new_code_cell(code)])
+def test_nbval_compares_sentence_and_verdict_and_neither_effect_nor_evidence(tmp_path):
+    code = """
+        from helper_utils import claim, claim_higher
+        claim("Two is more.", True, {"two": 2})
+        claim_higher("Three are more.", [2.5, 3.5, 4.5], [0, 1, 2], unit="points")
+    """
+    executed = new_notebook(cells=[new_code_cell(textwrap.dedent(code))])
     NotebookClient(executed, timeout=60).execute()
-    data = executed.cells[0].outputs[0].data
-    assert all("two: 2" in data[kind] for kind in ("text/plain", "text/html"))
-    changes = {"effect": ("two: 2", "two: 3.5"), "sentence": ("Two is", "Three is"), "verdict": ("✔", "✘")}
-    for name, change in changes.items():
+    small = executed.cells[0].outputs[0].data
+    assert all("two: 2" in small[kind] for kind in ("text/plain", "text/html"))
+    changes = {
+        "effect": (0, "two: 2", "two: 3.5"),
+        "folded_effect": (1, "+2.5 points", "+3.5 points"),
+        "evidence": (1, "<td", "<td >1"),
+        "sentence": (0, "Two is", "Three is"),
+        "folded_sentence": (1, "Three are", "Four are"),
+        "verdict": (0, "✔", "✘"),
+        "folded_verdict": (1, "✔", "✘"),
+    }
+    expected = {}
+    for name, (place, old, new) in changes.items():
         for kind in ("text/plain", "text/html"):
             stored = copy.deepcopy(executed)
-            output = stored.cells[0].outputs[0]
-            output.data[kind] = output.data[kind].replace(*change)
+            data = stored.cells[0].outputs[place].data
+            if name == "evidence" and kind == "text/plain":  # it is folded on pages only
+                assert old not in data[kind]
+                continue
+            assert old in data[kind]
+            data[kind] = data[kind].replace(old, new)
             nbformat.write(stored, tmp_path / f"{name}_{kind[5:]}.ipynb")
+            expected[f"{name}_{kind[5:]}"] = "FAILED" if name.endswith(("sentence", "verdict")) else "PASSED"
     shutil.copy(Path(__file__).parent / "nbval_sanitize.cfg", tmp_path)
     options = ["--nbval", "--nbval-current-env", "--nbval-sanitize-with", "nbval_sanitize.cfg", "-rA"]
     command = [sys.executable, "-m", "pytest", *options, "-p", "no:cacheprovider", "."]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     verdicts = {name: verdict for verdict, name in re.findall(r"^(PASSED|FAILED) (\w+)\.ipynb::", result.stdout, re.M)}
-    assert verdicts == {
-        f"{name}_{kind}": "PASSED" if name == "effect" else "FAILED" for name in changes for kind in ("plain", "html")
-    }
+    assert verdicts == expected
 
 
 def test_paired_difference_refuses_what_is_not_paired():

@@ -1,8 +1,8 @@
 """Claims and recorded values: what a lesson says, computed, and kept in the notebook's outputs.
 
-A claim is shown as a sentence with its verdict, which are the same on every machine, and in small type with its effect,
-which is not: nbval leaves the small type out of its comparison (tests/nbval_sanitize.cfg). What the course runner
-collects travels in the metadata of the output:
+A claim is shown as a sentence with its verdict, which are the same on every machine, and in small type with its effect
+and, folded under that, its evidence, which are not: nbval leaves these two out of its comparison
+(tests/nbval_sanitize.cfg). What the course runner collects travels in the metadata of the output:
 `{"helper_utils": {"claim": {"sentence", "holds", "effect", "low", "high", "n", "unit", "shown", "evidence"}}}` and
 `{"helper_utils": {"record": {"name": ..., "value": ...}}}`.
 """
@@ -18,7 +18,8 @@ from IPython.display import display
 
 STRICT_VARIABLE = "HELPER_UTILS_STRICT"
 CONFIDENCE = 0.99  # of the one-sided interval; the two-sided one that has this level at both ends is that of 98 %
-MAX_SHOWN = 160  # characters of evidence that are shown
+MAX_SHOWN = 160  # characters of evidence that are shown; the rest is folded
+MAX_FOLDED = 2000  # characters of a folded entry; the metadata keeps everything
 
 Values = Mapping[str, Iterable[float]] | Iterable[float]
 
@@ -53,7 +54,9 @@ def claim(sentence: str, holds: bool, evidence: Any = None) -> None:
     plain = _plain(evidence)
     if isinstance(plain, list | dict) and not plain:
         raise ValueError(f"the evidence of {sentence!r} is empty: all of nothing is true, and says nothing")
-    _show_claim(sentence, _truth(holds), {"evidence": plain}, "" if plain is None else _short(plain))
+    text = "" if plain is None else _short(plain)
+    folded = _table(_entries(plain)) if text.endswith("…") else ""
+    _show_claim(sentence, _truth(holds), {"evidence": plain}, text, folded)
 
 
 def claim_higher(sentence: str, values: Values, baseline: Values, *, by: float = 0.0, unit: str = "") -> None:
@@ -81,7 +84,7 @@ def claim_higher(sentence: str, values: Values, baseline: Values, *, by: float =
         f"{_named(name)}{_signed(weakest.mean)}{_with_space(unit)}, "
         f"{CONFIDENCE:.0%} sure: above {_signed(weakest.low)}{asked}; {weakest.n_pairs} pairs"
     )
-    _show_claim(sentence, holds, _effect(weakest, unit, differences, high=None), text)
+    _show_claim(sentence, holds, _effect(weakest, unit, differences, high=None), text, _comparisons(differences, unit))
 
 
 def claim_level(sentence: str, values: Values, baseline: Values, *, within: float, unit: str = "") -> None:
@@ -110,7 +113,8 @@ def claim_level(sentence: str, values: Values, baseline: Values, *, within: floa
         f"{_named(name)}{_signed(weakest.mean)}{_with_space(unit)}, 98% interval {_signed(weakest.low)} to "
         f"{_signed(weakest.high)}, asked: inside ±{within:g}; {weakest.n_pairs} pairs"
     )
-    _show_claim(sentence, holds, _effect(weakest, unit, differences, high=weakest.high), text)
+    content = _effect(weakest, unit, differences, high=weakest.high)
+    _show_claim(sentence, holds, content, text, _comparisons(differences, unit))
 
 
 def claim_equal(sentence: str, ours: Any, reference: Any, *, rtol: float = 1e-5, atol: float = 1e-8) -> None:
@@ -136,7 +140,8 @@ def claim_equal(sentence: str, ours: Any, reference: Any, *, rtol: float = 1e-5,
     largest = max((distance for distance, _ in distances), default=math.nan)
     text = f"largest difference {largest:.2g} in {len(distances)} case{'' if len(distances) == 1 else 's'}"
     content = {"effect": largest, "n": len(distances), "evidence": {"rtol": rtol, "atol": atol}}
-    _show_claim(sentence, holds, content, text)
+    folded = _table([("relative tolerance", f"{rtol:g}"), ("absolute tolerance", f"{atol:g}")])
+    _show_claim(sentence, holds, content, text, folded)
 
 
 def record(name: str, value: Any) -> None:
@@ -297,19 +302,66 @@ def _truth(holds: Any) -> bool:
 # -------------------------------------------------------------------------------------------------------- showing
 
 
-def _show_claim(sentence: str, holds: bool, content: dict[str, Any], effect: str) -> None:
+def _show_claim(sentence: str, holds: bool, content: dict[str, Any], effect: str, folded: str) -> None:
+    """Show a claim; claims that follow each other in a cell touch, so that they look like one block."""
     defaults = {"effect": None, "low": None, "high": None, "n": None, "unit": "", "evidence": None}
     content = {"sentence": sentence, "holds": holds, **defaults, **_plain(content), "shown": effect}
     mark, verdict, color = ("✔", "Claim holds", "#009E73") if holds else ("✘", "Claim does not hold here", "#D55E00")
-    small = f'<br><small class="claim-effect">{html.escape(effect)}</small>' if effect else ""
     page = (
-        f'<p style="border-left: 4px solid {color}; padding-left: 0.6em; margin: 0.3em 0">'
-        f"{mark} <strong>{verdict}:</strong> {html.escape(sentence)}{small}</p>"
+        f'<div style="border-left: 4px solid {color}; padding: 0.2em 0 0.2em 0.6em; margin: 0">'
+        f"{mark} <strong>{verdict}:</strong> {html.escape(sentence)}{_small(html.escape(effect), folded)}</div>"
     )
     text = f"{mark} {verdict}: {sentence}" + (f"\n  effect: {effect}" if effect else "")
     _show({"text/plain": text, "text/html": page}, "claim", content)
     if not holds and is_strict():
         raise ClaimError(f"{sentence} ({effect or 'no evidence is given'})")
+
+
+def _small(effect: str, folded: str) -> str:
+    """Return the effect in small type, and under it what a click unfolds: what nbval does not compare."""
+    if folded:
+        summary = f'<summary style="cursor: pointer"><small>{effect}</small></summary>'
+        return f'<details class="claim-effect">{summary}{folded}</details>'
+    return f'<br><small class="claim-effect">{effect}</small>' if effect else ""
+
+
+def _comparisons(differences: Mapping[str, PairedDifference], unit: str) -> str:
+    """Return a table of the differences with how sure they are."""
+    in_unit = f", {unit}" if unit else ""
+    head = [f"difference{in_unit}", "standard error", "98% interval", "pairs"]
+    rows = [
+        (
+            name,
+            _signed(difference.mean),
+            f"{difference.standard_error:.2g}",
+            f"{_signed(difference.low)} to {_signed(difference.high)}",
+            str(difference.n_pairs),
+        )
+        for name, difference in differences.items()
+    ]
+    if list(differences) == [""]:  # a single one needs no name
+        return _table([row[1:] for row in rows], head, named=False)
+    return _table(rows, ["comparison", *head])
+
+
+def _entries(value: Any) -> list[tuple[str, str]]:
+    """Return evidence as rows of a name and its value."""
+    entries = value.items() if isinstance(value, dict) else [("evidence", value)]
+    return [(name, _short(item, MAX_FOLDED)) for name, item in entries]
+
+
+def _table(rows: Iterable[Sequence[str]], head: Sequence[str] = (), *, named: bool = True) -> str:
+    """Return rows as an HTML table; the first entry of each is its name."""
+    left = "text-align: left; vertical-align: top"
+
+    def cell(text: str, scope: str) -> str:
+        tag = "th" if scope else "td"
+        scoped = f' scope="{scope}"' if scope else ""
+        return f'<{tag}{scoped} style="{left}">{html.escape(text)}</{tag}>'
+
+    lines = ["".join(cell(text, "col") for text in head)] if head else []
+    lines += ["".join(cell(text, "row" if named and i == 0 else "") for i, text in enumerate(row)) for row in rows]
+    return f'<table style="margin: 0.3em 0">{"".join(f"<tr>{line}</tr>" for line in lines)}</table>'
 
 
 def _show(data: dict[str, str], kind: str, content: dict[str, Any]) -> None:
@@ -328,10 +380,10 @@ def _with_space(unit: str) -> str:
     return f" {unit}" if unit else ""
 
 
-def _short(value: Any) -> str:
+def _short(value: Any, length: int = MAX_SHOWN) -> str:
     """Return evidence in one line: numbers rounded, long things cut off."""
     text = _rounded(value)
-    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _rounded(value: Any) -> str:
