@@ -1,4 +1,4 @@
-"""Every exercise, checked: the untouched cell, the reference answer, and each wrong answer with its own hint."""
+"""Every exercise, checked: the untouched cell, the right answers, and each wrong answer with its own hint."""
 
 import pytest
 from cells import check_cell
@@ -8,9 +8,15 @@ from helper_utils.teaching import Exercise, check, find_exercise
 from helper_utils.teaching.registry import UnknownExerciseError, exercises_of, topics
 
 EXERCISES = [exercise for topic in topics() for exercise in exercises_of(topic)]
+# Their answers are completed with their rebuilt lessons.
+NOT_YET_COMPLETED = {"start_here", "metrics", "optimizers"}
+RIGHT_ANSWERS = [(exercise, right) for exercise in EXERCISES for right in exercise.right_answers]
 WRONG_ANSWERS = [(exercise, wrong) for exercise in EXERCISES for wrong in exercise.wrong_answers]
 
 each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+each_right_answer = pytest.mark.parametrize(
+    ("exercise", "right"), RIGHT_ANSWERS, ids=[f"{e.name}-{right.__name__}" for e, right in RIGHT_ANSWERS]
+)
 each_wrong_answer = pytest.mark.parametrize(
     ("exercise", "wrong"), WRONG_ANSWERS, ids=[f"{e.name}-{w.misconception}" for e, w in WRONG_ANSWERS]
 )
@@ -27,18 +33,28 @@ def test_names_are_those_of_topic_and_function_and_differ(topic):
     assert names == [f"{topic}.{exercise.answer.__name__}" for exercise in exercises_of(topic)]
     assert len(set(names)) == len(names) >= 2
     functions = [wrong.function for exercise in exercises_of(topic) for wrong in exercise.wrong_answers]
+    functions += [right for exercise in exercises_of(topic) for right in exercise.right_answers]
     assert len({function.__name__ for function in functions}) == len(functions)
 
 
 @each_exercise
 def test_an_exercise_is_complete(exercise: Exercise):
-    assert len(exercise.wrong_answers) >= 3
+    assert exercise.difficulty in (1, 2, 3)
     assert len(exercise.hints) >= 2
     texts = [*exercise.hints, *(wrong.hint for wrong in exercise.wrong_answers), exercise.praise]
     assert len(set(texts)) == len(texts)
     for text in (*texts, exercise.prompt):
         assert text.strip() == text != ""
         assert text.endswith(".")
+
+
+@each_exercise
+def test_an_exercise_knows_other_right_answers_and_many_wrong_ones(exercise: Exercise):
+    if exercise.name.partition(".")[0] not in NOT_YET_COMPLETED:
+        assert len(exercise.wrong_answers) >= 6
+        assert len(exercise.right_answers) >= 2
+        bodies = [function.__code__.co_code for function in (exercise.answer, *exercise.right_answers)]
+        assert len(set(bodies)) == len(bodies)  # written in another way
 
 
 @each_exercise
@@ -50,6 +66,12 @@ def test_the_untouched_cell_is_not_attempted(exercise: Exercise):
 def test_the_reference_answer_is_right(exercise: Exercise):
     verdict = check(exercise, exercise.answer)
     assert (verdict.verdict, verdict.message, verdict.misconception) == ("right", exercise.praise, None)
+
+
+@each_right_answer
+def test_another_right_answer_is_right(exercise: Exercise, right):
+    verdict = check(exercise, right)
+    assert (verdict.verdict, verdict.evidence) == ("right", ())
 
 
 @each_exercise

@@ -16,6 +16,17 @@ def soften(logits: torch.Tensor, temperature: float) -> torch.Tensor:
     return (logits / temperature).softmax(dim=1)
 
 
+def exponentials_over_their_sum(logits, temperature):
+    """By the definition."""
+    exponentials = (logits / temperature).exp()
+    return exponentials / exponentials.sum(dim=1, keepdim=True)
+
+
+def function_of_torch(logits, temperature):
+    """The last dimension by its negative number."""
+    return torch.nn.functional.softmax(logits.div(temperature), dim=-1)
+
+
 def divides_the_probabilities(logits, temperature):
     """The temperature after softmax."""
     return logits.softmax(dim=1) / temperature
@@ -92,6 +103,8 @@ SOFTEN = Exercise(
         "`(logits / temperature).softmax(dim=1)`.",
     ],
     praise="With one number you now choose how much of the wrong classes a student gets to see.",
+    difficulty=1,
+    right_answers=[exponentials_over_their_sum, function_of_torch],
 )
 
 # ------------------------------------------------------------------------------------------ distillation.total_loss
@@ -113,6 +126,23 @@ def total_loss(
     log_p = (teacher_logits / temperature).log_softmax(dim=1)
     soft = (log_p.exp() * (log_p - log_q)).sum(dim=1).mean()
     hard = torch.nn.functional.cross_entropy(student_logits, targets)
+    return alpha * temperature**2 * soft + (1 - alpha) * hard
+
+
+def kl_div_of_torch(student_logits, teacher_logits, targets, temperature, alpha):
+    """With the reduction that is the mean over the rows."""
+    log_q = (student_logits / temperature).log_softmax(dim=1)
+    log_p = (teacher_logits / temperature).log_softmax(dim=1)
+    soft = torch.nn.functional.kl_div(log_q, log_p, reduction="batchmean", log_target=True)
+    return alpha * soft * temperature**2 + (1 - alpha) * cross_entropy(student_logits, targets)
+
+
+def cross_entropy_minus_entropy(student_logits, teacher_logits, targets, temperature, alpha):
+    """KL is the cross-entropy with the teacher's probabilities, without their own entropy."""
+    p = (teacher_logits / temperature).softmax(dim=1)
+    soft = cross_entropy(student_logits / temperature, p) - cross_entropy(teacher_logits / temperature, p)
+    rows = torch.arange(len(targets))
+    hard = -student_logits.log_softmax(dim=1)[rows, targets].mean()
     return alpha * temperature**2 * soft + (1 - alpha) * hard
 
 
@@ -263,6 +293,8 @@ TOTAL_LOSS = Exercise(
     ],
     praise="The value is right. To train with it, the gradient must reach the student's logits: detach the teacher's, "
     "never the student's. Values do not show this (see section 11).",
+    difficulty=2,
+    right_answers=[kl_div_of_torch, cross_entropy_minus_entropy],
 )
 
 # ----------------------------------------------------------------------------------- distillation.average_teachers
@@ -275,6 +307,16 @@ def average_teachers(logits: torch.Tensor, temperature: float) -> torch.Tensor:
     shape (N, classes), and each row sums to 1.
     """
     return (logits / temperature).softmax(dim=2).mean(dim=0)
+
+
+def teacher_by_teacher(logits, temperature):
+    """A list of distributions, one for each teacher."""
+    return torch.stack([(of_one / temperature).softmax(dim=1) for of_one in logits]).mean(dim=0)
+
+
+def sum_over_their_number(logits, temperature):
+    """The mean by its definition, the softmax along the last dimension."""
+    return torch.nn.functional.softmax(logits / temperature, dim=-1).sum(dim=0) / len(logits)
 
 
 def averages_the_logits(logits, temperature):
@@ -393,6 +435,8 @@ AVERAGE_TEACHERS = Exercise(
         "`(logits / temperature).softmax(dim=2)`, then `.mean(dim=0)`.",
     ],
     praise="An ensemble can now teach: its answer is one distribution a picture, like any other teacher's.",
+    difficulty=1,
+    right_answers=[teacher_by_teacher, sum_over_their_number],
 )
 
 EXERCISES = [SOFTEN, TOTAL_LOSS, AVERAGE_TEACHERS]

@@ -1,5 +1,7 @@
 """Exercises of the lesson 16_efficiency."""
 
+import math
+
 import torch
 
 from helper_utils.teaching.registry import Exercise, WrongAnswer
@@ -17,6 +19,21 @@ def size_in_kb(
     """
     tensors = [*parameters.values(), *buffers.values()]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors) / 1024
+
+
+def bytes_that_torch_counts(parameters, buffers):
+    """`nbytes` is the product."""
+    n_bytes = sum(tensor.nbytes for tensor in parameters.values()) + sum(tensor.nbytes for tensor in buffers.values())
+    return n_bytes / 2**10
+
+
+def loop_over_both(parameters, buffers):
+    """A running total."""
+    kb = 0.0
+    for tensors in (parameters, buffers):
+        for name in tensors:
+            kb += tensors[name].nelement() * tensors[name].dtype.itemsize / 1024
+    return kb
 
 
 def buffers_forgotten(parameters, buffers):  # noqa: ARG001 - that is the mistake
@@ -100,6 +117,8 @@ SIZE_IN_KB = Exercise(
         "Add up over `[*parameters.values(), *buffers.values()]`, and divide by 1024.",
     ],
     praise="You can now check what a model summary, a file manager and a paper call the size of a model.",
+    difficulty=1,
+    right_answers=[bytes_that_torch_counts, loop_over_both],
 )
 
 # ------------------------------------------------------------------------------- efficiency.conv_multiply_adds
@@ -119,6 +138,18 @@ def conv_multiply_adds(
     """
     output_size = -(-image_size // stride)
     return output_size**2 * out_channels * in_channels * kernel_size**2
+
+
+def ceiling_of_math(in_channels, out_channels, kernel_size, image_size, stride):
+    """Work of one value times the number of values."""
+    of_one_value = in_channels * kernel_size * kernel_size
+    return of_one_value * out_channels * math.ceil(image_size / stride) ** 2
+
+
+def places_of_the_window(in_channels, out_channels, kernel_size, image_size, stride):
+    """As many stops as there are first pixels."""
+    n_stops = len(range(0, image_size, stride))
+    return (n_stops * kernel_size) ** 2 * in_channels * out_channels
 
 
 def stride_forgotten(in_channels, out_channels, kernel_size, image_size, stride):  # noqa: ARG001 - the mistake
@@ -221,6 +252,8 @@ CONV_MULTIPLY_ADDS = Exercise(
         "`-(-image_size // stride)` is the quotient rounded up; the output has its square times out_channels values.",
     ],
     praise="With this one formula you can see where the work of any convolutional network is, without running it.",
+    difficulty=1,
+    right_answers=[ceiling_of_math, places_of_the_window],
 )
 
 # ----------------------------------------------------------------------------------- efficiency.min_max_scores
@@ -236,6 +269,23 @@ def min_max_scores(values: list[float], higher_is_better: bool) -> list[float]:
         return [1.0] * len(values)
     rising = [(value - low) / (high - low) for value in values]
     return rising if higher_is_better else [1 - score for score in rising]
+
+
+def from_worst_to_best(values, higher_is_better):
+    """The same formula for both directions."""
+    worst, best = (min(values), max(values)) if higher_is_better else (max(values), min(values))
+    if worst == best:
+        return [1.0 for _ in values]
+    return [(value - worst) / (best - worst) for value in values]
+
+
+def tensor_of_scores(values, higher_is_better):
+    """All values at once, with the sign turned round first."""
+    goodness = torch.tensor(values, dtype=torch.float64) * (1 if higher_is_better else -1)
+    spread = goodness.max() - goodness.min()
+    if spread == 0:
+        return torch.ones_like(goodness).tolist()
+    return ((goodness - goodness.min()) / spread).tolist()
 
 
 def never_inverted(values, higher_is_better):  # noqa: ARG001 - that is the mistake
@@ -328,6 +378,8 @@ MIN_MAX_SCORES = Exercise(
         "Look at `min(values) == max(values)` before you divide, and return `[1.0] * len(values)` there.",
     ],
     praise="You know the score from the inside now: it hangs on the worst and the best of the table.",
+    difficulty=2,
+    right_answers=[from_worst_to_best, tensor_of_scores],
 )
 
 # ---------------------------------------------------------------------------------------- efficiency.dominates
@@ -342,6 +394,28 @@ def dominates(one: dict[str, float], other: dict[str, float]) -> bool:
     ours = (one["accuracy"], -one["model_size_mb"], -one["inference_time_ms"])
     theirs = (other["accuracy"], -other["model_size_mb"], -other["inference_time_ms"])
     return ours != theirs and all(a >= b for a, b in zip(ours, theirs, strict=True))
+
+
+def written_out(one, other):
+    """Six comparisons."""
+    no_worse = (
+        one["accuracy"] >= other["accuracy"]
+        and one["model_size_mb"] <= other["model_size_mb"]
+        and one["inference_time_ms"] <= other["inference_time_ms"]
+    )
+    better = (
+        one["accuracy"] > other["accuracy"]
+        or one["model_size_mb"] < other["model_size_mb"]
+        or one["inference_time_ms"] < other["inference_time_ms"]
+    )
+    return no_worse and better
+
+
+def signs_of_the_advantages(one, other):
+    """The advantages as numbers: none below 0, one above."""
+    advantages = [one["accuracy"] - other["accuracy"]]
+    advantages += [other[key] - one[key] for key in ("model_size_mb", "inference_time_ms")]
+    return min(advantages) >= 0 and max(advantages) > 0
 
 
 def better_in_all(one, other):
@@ -452,6 +526,8 @@ DOMINATES = Exercise(
         "If it is nowhere worse, then it is somewhere better exactly if the two differ in one of the three.",
     ],
     praise="With this word you can say what a front is: all models that nobody dominates.",
+    difficulty=2,
+    right_answers=[written_out, signs_of_the_advantages],
 )
 
 EXERCISES = [SIZE_IN_KB, CONV_MULTIPLY_ADDS, MIN_MAX_SCORES, DOMINATES]

@@ -1,5 +1,7 @@
 """Exercises of the lesson 12_flexible_cnn."""
 
+import math
+
 import torch
 
 from helper_utils.teaching.registry import Exercise, WrongAnswer
@@ -16,6 +18,19 @@ def flattened_size(image_size: int, n_filters: list[int]) -> int:
     for _ in n_filters:
         image_size = image_size // 2
     return n_filters[-1] * image_size**2
+
+
+def divided_by_a_power_of_two(image_size, n_filters):
+    """Rounding down once gives the same as rounding down at each halving."""
+    return n_filters[-1] * (image_size // 2 ** len(n_filters)) ** 2
+
+
+def an_image_sent_through_the_poolings(image_size, n_filters):
+    """Let torch do the counting."""
+    image = torch.zeros(n_filters[-1], image_size, image_size)
+    for _ in n_filters:
+        image = torch.nn.functional.max_pool2d(image, 2)
+    return image.numel()
 
 
 def channels_forgotten(image_size, n_filters):
@@ -116,6 +131,8 @@ FLATTENED_SIZE = Exercise(
         "At the end there are `n_filters[-1]` maps, and each is a square.",
     ],
     praise="This is the number that `nn.Linear` asks for, for any image size and any depth.",
+    difficulty=2,
+    right_answers=[divided_by_a_power_of_two, an_image_sent_through_the_poolings],
 )
 
 # --------------------------------------------------------------------------- flexible_cnn.convolution_parameters
@@ -132,6 +149,18 @@ def convolution_parameters(
     Its kernels are kernel_size high and wide. bias: whether each filter has one.
     """
     return n_filters * (in_channels * kernel_size**2 + (1 if bias else 0))
+
+
+def counted_in_torchs_layer(in_channels, n_filters, kernel_size, bias):
+    """The layer itself, asked."""
+    layer = torch.nn.Conv2d(in_channels, n_filters, kernel_size, bias=bias)
+    return sum(parameter.numel() for parameter in layer.parameters())
+
+
+def weights_and_biases_apart(in_channels, n_filters, kernel_size, bias):
+    """Two terms."""
+    n_weights = n_filters * in_channels * kernel_size * kernel_size
+    return n_weights + n_filters if bias else n_weights
 
 
 def bias_forgotten(in_channels, n_filters, kernel_size, bias):  # noqa: ARG001 - the misconception
@@ -210,6 +239,8 @@ CONVOLUTION_PARAMETERS = Exercise(
         "Add 1 where `bias` is true, then multiply by the number of filters.",
     ],
     praise="Height and width of the image do not occur in it: that is what sharing weights means.",
+    difficulty=1,
+    right_answers=[counted_in_torchs_layer, weights_and_biases_apart],
 )
 
 # ---------------------------------------------------------------------------------- flexible_cnn.receptive_field
@@ -226,6 +257,20 @@ def receptive_field(kernel_sizes: list[int], strides: list[int]) -> int:
         field += (kernel_size - 1) * distance
         distance *= stride
     return field
+
+
+def from_the_last_layer_back(kernel_sizes, strides):
+    """How many inputs of a layer so many of its outputs need."""
+    field = 1
+    for kernel_size, stride in zip(reversed(kernel_sizes), reversed(strides), strict=True):
+        field = (field - 1) * stride + kernel_size
+    return field
+
+
+def sum_with_products_of_strides(kernel_sizes, strides):
+    """The closed formula."""
+    distances = [math.prod(strides[:layer]) for layer in range(len(strides))]
+    return 1 + sum((k - 1) * distance for k, distance in zip(kernel_sizes, distances, strict=True))
 
 
 def strides_ignored(kernel_sizes, strides):  # noqa: ARG001 - the misconception
@@ -327,6 +372,8 @@ RECEPTIVE_FIELD = Exercise(
         "Then its stride multiplies the distance, for the layers that follow.",
     ],
     praise="With it you can tell before any training whether a network can see a whole object at once.",
+    difficulty=2,
+    right_answers=[from_the_last_layer_back, sum_with_products_of_strides],
 )
 
 # --------------------------------------------------------------------------------- flexible_cnn.softmax_jacobian
@@ -338,6 +385,17 @@ def softmax_jacobian(probabilities: torch.Tensor) -> torch.Tensor:
     probabilities: the outputs of softmax, shape (classes,).
     """
     return torch.diag(probabilities) - torch.outer(probabilities, probabilities)
+
+
+def rows_times_differences(probabilities):
+    """p_i (1 - p_j) on the diagonal and p_i (0 - p_j) elsewhere."""
+    return probabilities[:, None] * (torch.eye(len(probabilities)) - probabilities)
+
+
+def torchs_derivatives(probabilities):
+    """The logarithms of the probabilities are logits that lead to them."""
+    jacobian = torch.autograd.functional.jacobian(lambda logits: logits.softmax(dim=0), probabilities.log())
+    return jacobian.detach()
 
 
 def diagonal_only(probabilities):
@@ -431,6 +489,8 @@ SOFTMAX_JACOBIAN = Exercise(
         "`torch.outer(p, p)` holds all products p_i p_j, and `torch.diag(p)` puts p on a diagonal.",
     ],
     praise="Multiply it by the gradient of the log loss, and probabilities minus truth is left.",
+    difficulty=2,
+    right_answers=[rows_times_differences, torchs_derivatives],
 )
 
 EXERCISES = [FLATTENED_SIZE, CONVOLUTION_PARAMETERS, RECEPTIVE_FIELD, SOFTMAX_JACOBIAN]

@@ -18,6 +18,21 @@ def clip_by_norm(gradients: list[torch.Tensor], max_norm: float) -> list[torch.T
     return [gradient * factor for gradient in gradients]
 
 
+def squares_added_up(gradients, max_norm):
+    """The root of the sum of all squares, and an if."""
+    norm = sum((gradient**2).sum().item() for gradient in gradients) ** 0.5
+    if norm <= max_norm:
+        return list(gradients)
+    return [gradient * (max_norm / norm) for gradient in gradients]
+
+
+def norm_of_the_norms(gradients, max_norm):
+    """The norms of the tensors, as one vector, have the norm of all entries."""
+    norm = torch.stack([gradient.norm() for gradient in gradients]).norm().item()
+    factor = min(1.0, max_norm / (norm + 1e-6))
+    return [factor * gradient for gradient in gradients]
+
+
 def norm_of_each_tensor(gradients, max_norm):
     """A norm for each tensor."""
     return [gradient * (max_norm / (gradient.norm() + 1e-6)).clamp(max=1.0) for gradient in gradients]
@@ -50,6 +65,14 @@ def sum_of_norms(gradients, max_norm):
     """The norms of the tensors are added."""
     norm = sum(gradient.norm() for gradient in gradients)
     return [gradient * (max_norm / (norm + 1e-6)).clamp(max=1.0) for gradient in gradients]
+
+
+def gradients_changed_in_place(gradients, max_norm):
+    """As torch's function does."""
+    factor = (max_norm / (torch.cat([gradient.flatten() for gradient in gradients]).norm() + 1e-6)).clamp(max=1.0)
+    for gradient in gradients:
+        gradient *= factor
+    return gradients
 
 
 CLIP_BY_NORM = Exercise(
@@ -91,6 +114,11 @@ CLIP_BY_NORM = Exercise(
             sum_of_norms,
             "The norms of the tensors do not add up to the norm of all entries: their squares do.",
         ),
+        WrongAnswer(
+            gradients_changed_in_place,
+            "The values are right, but `*=` writes into the gradients that were given. Return new tensors: `gradient *"
+            " factor`.",
+        ),
     ],
     hints=[
         "Think of all gradients as one long vector. Its norm is the root of the sum of all squared entries.",
@@ -98,6 +126,8 @@ CLIP_BY_NORM = Exercise(
         "The factor is max_norm / norm, but never above 1. Multiply each tensor by it and return a new list.",
     ],
     praise="This is torch's clip_grad_norm_, except that torch changes the gradients in place.",
+    difficulty=2,
+    right_answers=[squares_added_up, norm_of_the_norms],
 )
 
 # ------------------------------------------------------------------------------- gradient_clipping.cosine_between
@@ -113,6 +143,19 @@ def cosine_between(gradient: torch.Tensor, other: torch.Tensor) -> float:
     if norms == 0:
         return 0.0
     return ((gradient * other).sum() / norms).item()
+
+
+def product_of_unit_vectors(gradient, other):
+    """Each divided by its norm first."""
+    ours, theirs = gradient.flatten(), other.flatten()
+    if not ours.any() or not theirs.any():
+        return 0.0
+    return torch.dot(ours / ours.norm(), theirs / theirs.norm()).item()
+
+
+def similarity_of_torch(gradient, other):
+    """Torch divides by at least 1e-8, so that zeros give 0."""
+    return torch.nn.functional.cosine_similarity(gradient.flatten(), other.flatten(), dim=0).item()
 
 
 def dot_product(gradient, other):
@@ -200,6 +243,8 @@ COSINE_BETWEEN = Exercise(
         "Look at the product of the norms before you divide by it.",
     ],
     praise="With this number you can tell whether a change to a gradient (clipping, compressing, noise) turned it.",
+    difficulty=2,
+    right_answers=[product_of_unit_vectors, similarity_of_torch],
 )
 
 # -------------------------------------------------------------------------- gradient_clipping.accumulate_and_clip
@@ -213,6 +258,21 @@ def accumulate_and_clip(gradients: torch.Tensor, max_norm: float) -> torch.Tenso
     """
     mean = gradients.mean(dim=0)
     return mean * (max_norm / (mean.norm() + 1e-6)).clamp(max=1.0)
+
+
+def added_up_in_a_loop(gradients, max_norm):
+    """As a loop over small batches does it, each divided by their number."""
+    total = torch.zeros_like(gradients[0])
+    for gradient in gradients:
+        total = total + gradient / len(gradients)
+    norm = total.norm().item()
+    return total * (max_norm / norm) if norm > max_norm else total
+
+
+def unit_vector_times_its_length(gradients, max_norm):
+    """The direction and the clipped length apart."""
+    mean = gradients.sum(dim=0) / gradients.shape[0]
+    return torch.nn.functional.normalize(mean, dim=0) * mean.norm().clamp(max=max_norm)
 
 
 def clipped_before_the_mean(gradients, max_norm):
@@ -295,6 +355,8 @@ ACCUMULATE_AND_CLIP = Exercise(
         "Take that mean first. Then the norm, the factor max_norm / norm, and the bound 1 on the factor.",
     ],
     praise="Now eight small batches take the very step of one large batch, clipped or not.",
+    difficulty=2,
+    right_answers=[added_up_in_a_loop, unit_vector_times_its_length],
 )
 
 EXERCISES = [CLIP_BY_NORM, COSINE_BETWEEN, ACCUMULATE_AND_CLIP]

@@ -18,6 +18,24 @@ def standardise(train: torch.Tensor, test: torch.Tensor) -> torch.Tensor:
     return (test - train.mean(dim=0)) / std
 
 
+def column_by_column(train, test):
+    """A loop over the features."""
+    columns = []
+    for of_train, of_test in zip(train.T, test.T, strict=True):
+        centred = of_test - of_train.mean()
+        is_constant = bool((of_train == of_train[0]).all())
+        columns.append(centred if is_constant else centred / of_train.std(correction=0))
+    return torch.stack(columns, dim=1)
+
+
+def root_of_the_mean_square(train, test):
+    """The standard deviation by its definition; a feature is constant where its extremes are equal."""
+    mean = train.mean(dim=0)
+    std = ((train - mean) ** 2).mean(dim=0).sqrt()
+    std[train.amax(dim=0) == train.amin(dim=0)] = 1.0
+    return (test - mean) / std
+
+
 def fitted_on_the_test_part(train, test):  # noqa: ARG001 - that is the mistake
     """The test data's own statistics."""
     return standardise(test, test)
@@ -119,6 +137,8 @@ STANDARDISE = Exercise(
         "`torch.where((train == train[0]).all(dim=0), 1.0, std)`.",
     ],
     praise="This is scikit-learn's StandardScaler: fit on the training part, transform the rest.",
+    difficulty=2,
+    right_answers=[column_by_column, root_of_the_mean_square],
 )
 
 # -------------------------------------------------------------------------------------- normalization.batch_norm
@@ -132,6 +152,20 @@ def batch_norm(inputs: torch.Tensor, eps: float) -> torch.Tensor:
     mean = inputs.mean(dim=(0, 2), keepdim=True)
     variance = inputs.var(dim=(0, 2), correction=0, keepdim=True)
     return (inputs - mean) / (variance + eps).sqrt()
+
+
+def torchs_own_function(inputs, eps):
+    """What the layer calls."""
+    return torch.nn.functional.batch_norm(inputs, None, None, training=True, eps=eps)
+
+
+def a_row_for_each_channel(inputs, eps):
+    """The channels to the front, then everything of a channel in one row."""
+    channels = inputs.transpose(0, 1)
+    rows = channels.flatten(1)
+    centred = rows - rows.mean(dim=1, keepdim=True)
+    scaled = centred / ((centred**2).mean(dim=1, keepdim=True) + eps) ** 0.5
+    return scaled.view(channels.shape).transpose(0, 1)
 
 
 def _normalized(inputs, eps, axes, correction=0):
@@ -247,6 +281,8 @@ BATCH_NORM = Exercise(
         "`(variance + eps).sqrt()`.",
     ],
     praise="These three lines are the layer that made very deep networks trainable.",
+    difficulty=2,
+    right_answers=[torchs_own_function, a_row_for_each_channel],
 )
 
 # -------------------------------------------------------------------------------------- normalization.group_norm
@@ -261,6 +297,20 @@ def group_norm(inputs: torch.Tensor, num_groups: int, eps: float) -> torch.Tenso
     mean = groups.mean(dim=(2, 3), keepdim=True)
     variance = groups.var(dim=(2, 3), correction=0, keepdim=True)
     return ((groups - mean) / (variance + eps).sqrt()).flatten(1, 2)
+
+
+def torchs_group_norm(inputs, num_groups, eps):
+    """What the layer calls."""
+    return torch.nn.functional.group_norm(inputs, num_groups, eps=eps)
+
+
+def group_by_group(inputs, num_groups, eps):
+    """A loop over pieces of the channel axis."""
+    scaled = []
+    for group in inputs.chunk(num_groups, dim=1):
+        variance, mean = torch.var_mean(group, dim=(1, 2), correction=0, keepdim=True)
+        scaled.append((group - mean) * (variance + eps).rsqrt())
+    return torch.cat(scaled, dim=1)
 
 
 def channels_of_a_group_for_groups(inputs, num_groups, eps):
@@ -371,6 +421,8 @@ GROUP_NORM = Exercise(
         "`.flatten(1, 2)` undoes what unflatten did.",
     ],
     praise="One argument leads from layer norm to instance norm, and no batch size can disturb it.",
+    difficulty=2,
+    right_answers=[torchs_group_norm, group_by_group],
 )
 
 # ---------------------------------------------------------------------------------- normalization.running_update
@@ -387,6 +439,19 @@ def running_update(
     mean, variance = running
     mean = (1 - momentum) * mean + momentum * batch.mean(dim=0)
     variance = (1 - momentum) * variance + momentum * batch.var(dim=0, correction=1)
+    return mean, variance
+
+
+def a_step_towards_the_batch(running, batch, momentum):
+    """Old plus momentum times the difference."""
+    mean, variance = running
+    return mean + momentum * (batch.mean(dim=0) - mean), torch.lerp(variance, batch.var(dim=0), momentum)
+
+
+def copies_given_to_torch(running, batch, momentum):
+    """Torch updates the buffers that it is given in place."""
+    mean, variance = (values.clone() for values in running)
+    torch.nn.functional.batch_norm(batch, mean, variance, training=True, momentum=momentum)
     return mean, variance
 
 
@@ -427,6 +492,14 @@ def over_the_channels(running, batch, momentum):
     return mean, (1 - momentum) * variance + momentum * batch.var()
 
 
+def running_changed_in_place(running, batch, momentum):
+    """As torch's layer does with its own buffers."""
+    mean, variance = running
+    mean.lerp_(batch.mean(dim=0), momentum)
+    variance.lerp_(batch.var(dim=0), momentum)
+    return mean, variance
+
+
 RUNNING_UPDATE = Exercise(
     name="normalization.running_update",
     answer=running_update,
@@ -465,6 +538,11 @@ RUNNING_UPDATE = Exercise(
             over_the_channels,
             "You took one mean and one variance of the whole batch. Each channel, a column, has its own: `dim=0`.",
         ),
+        WrongAnswer(
+            running_changed_in_place,
+            "The values are right, but you changed the tensors that were given. Compute new ones: no `+=`, and no "
+            "method whose name ends in `_`.",
+        ),
     ],
     hints=[
         "New = (1 - momentum) times old + momentum times that of the batch. The same for mean and variance.",
@@ -472,6 +550,8 @@ RUNNING_UPDATE = Exercise(
         "`batch.var(dim=0)` divides by N - 1 by default, and that is what torch's running variance is told.",
     ],
     praise="You know now what the two buffers of every batch norm hold, and when they are stale.",
+    difficulty=2,
+    right_answers=[a_step_towards_the_batch, copies_given_to_torch],
 )
 
 EXERCISES = [STANDARDISE, BATCH_NORM, GROUP_NORM, RUNNING_UPDATE]

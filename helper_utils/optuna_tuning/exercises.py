@@ -3,6 +3,8 @@
 import math
 import statistics
 
+import numpy as np
+
 from helper_utils.teaching.registry import Exercise, WrongAnswer
 
 # -------------------------------------------------------------------------------------- optuna_tuning.log_uniform
@@ -15,6 +17,16 @@ def log_uniform(u: float, low: float, high: float) -> float:
     0 < low < high.
     """
     return low * (high / low) ** u
+
+
+def between_the_logarithms(u, low, high):
+    """To logarithms and back."""
+    return math.exp(math.log(low) + u * (math.log(high) - math.log(low)))
+
+
+def weighted_geometric_mean(u, low, high):
+    """The ends with exponents that add up to 1."""
+    return low ** (1 - u) * high**u
 
 
 def linear_scale(u, low, high):
@@ -92,6 +104,8 @@ LOG_UNIFORM = Exercise(
         "The factor of the whole way is `high / low`; of the share u of it, `(high / low) ** u`.",
     ],
     praise="This is what `suggest_float(..., log=True)` does for you; a rate belongs on this scale.",
+    difficulty=1,
+    right_answers=[between_the_logarithms, weighted_geometric_mean],
 )
 
 # ------------------------------------------------------------------------------------- optuna_tuning.should_prune
@@ -110,6 +124,23 @@ def should_prune(curve: list[float], earlier_curves: list[list[float]]) -> bool:
         return False
     epoch = len(curve)
     return max(curve) < statistics.median(earlier[epoch - 1] for earlier in earlier_curves)
+
+
+def median_of_numpy(curve, earlier_curves):
+    """The cases one after the other, and NumPy's median."""
+    if len(curve) == 0 or len(earlier_curves) == 0:
+        return False
+    there = np.median([earlier[len(curve) - 1] for earlier in earlier_curves])
+    return bool(there > max(curve))
+
+
+def median_by_hand(curve, earlier_curves):
+    """The two in the middle of the sorted values, which are one where their number is odd."""
+    if curve and earlier_curves:
+        ordered = sorted(earlier[len(curve) - 1] for earlier in earlier_curves)
+        middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+        return all(value < middle for value in curve)
+    return False
 
 
 def at_same_epoch(curve, earlier_curves):
@@ -253,6 +284,8 @@ SHOULD_PRUNE = Exercise(
         "Then return `max(curve) < statistics.median(...)` (`import statistics`).",
     ],
     praise="This is the rule of Optuna's `MedianPruner`, which spares its first five trials.",
+    difficulty=2,
+    right_answers=[median_of_numpy, median_by_hand],
 )
 
 # ------------------------------------------------------------------------------------- optuna_tuning.pareto_front
@@ -270,6 +303,35 @@ def pareto_front(accuracies: list[float], sizes: list[float]) -> list[int]:
         for i, (accuracy, size) in enumerate(pairs)
         if not any(a >= accuracy and s <= size and (a, s) != (accuracy, size) for a, s in pairs)
     ]
+
+
+def loop_over_all_pairs(accuracies, sizes):
+    """Two loops and a flag."""
+    front = []
+    for i in range(len(sizes)):
+        dominated = False
+        for j in range(len(sizes)):
+            no_worse = accuracies[j] >= accuracies[i] and sizes[j] <= sizes[i]
+            better = accuracies[j] > accuracies[i] or sizes[j] < sizes[i]
+            dominated = dominated or (no_worse and better)
+        if not dominated:
+            front.append(i)
+    return front
+
+
+def walk_by_size(accuracies, sizes):
+    """From the smallest up: on the front is what is more accurate than all before, and what equals it."""
+    order = sorted(range(len(sizes)), key=lambda i: (sizes[i], -accuracies[i]))
+    front: list[int] = []
+    for i in order:
+        last = front[-1] if front else i
+        if (
+            not front
+            or accuracies[i] > accuracies[last]
+            or (accuracies[i], sizes[i]) == (accuracies[last], sizes[last])
+        ):
+            front.append(i)
+    return sorted(front)
 
 
 def large_is_good(accuracies, sizes):
@@ -354,6 +416,8 @@ PARETO_FRONT = Exercise(
         "`[i for i in ... if not any(... for a, s in zip(accuracies, sizes))]`.",
     ],
     praise="These are `study.best_trials`: from here on taste and budget decide, not the search.",
+    difficulty=3,
+    right_answers=[loop_over_all_pairs, walk_by_size],
 )
 
 # -------------------------------------------------------------------------------------- optuna_tuning.best_so_far
@@ -371,6 +435,17 @@ def best_so_far(values: list[float]) -> list[float]:
             best = value
         curve.append(best)
     return curve
+
+
+def highest_of_each_beginning(values):
+    """The maximum of what came until then, without nan."""
+    beginnings = [values[: i + 1] for i in range(len(values))]
+    return [max((v for v in beginning if not math.isnan(v)), default=math.nan) for beginning in beginnings]
+
+
+def fmax_of_numpy(values):
+    """`fmax` takes the number where the other one is nan."""
+    return np.fmax.accumulate(values).tolist()
 
 
 def lowest_so_far(values):
@@ -449,6 +524,8 @@ BEST_SO_FAR = Exercise(
         "`not value <= best` is true when the best is still nan, and when the value is higher.",
     ],
     praise="This is the curve on which searches are compared: many of them, with their median and their spread.",
+    difficulty=2,
+    right_answers=[highest_of_each_beginning, fmax_of_numpy],
 )
 
 EXERCISES = [BEST_SO_FAR, LOG_UNIFORM, SHOULD_PRUNE, PARETO_FRONT]

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from helper_utils.teaching.registry import Exercise, WrongAnswer
 
 # ------------------------------------------------------------------------------------ schedulers.suggested_rate
@@ -15,6 +17,21 @@ def suggested_rate(lrs: list[float], losses: list[float]) -> float:
     """
     pairs = [(loss, lr) for lr, loss in zip(lrs, losses, strict=True) if math.isfinite(loss)]
     return min(pairs)[1] / 10
+
+
+def one_pass_over_the_losses(lrs, losses):
+    """Keep the lowest loss and its rate."""
+    lowest, rate = math.inf, lrs[0]
+    for lr, loss in zip(lrs, losses, strict=True):
+        if math.isfinite(loss) and loss < lowest:
+            lowest, rate = loss, lr
+    return rate / 10
+
+
+def what_is_not_finite_comes_last(lrs, losses):
+    """Infinity in place of nan keeps the places."""
+    comparable = [loss if math.isfinite(loss) else math.inf for loss in losses]
+    return 0.1 * lrs[comparable.index(min(comparable))]
 
 
 def rate_of_the_lowest_loss(lrs, losses):
@@ -62,6 +79,23 @@ def place_in_the_shorter_list(lrs, losses):
     return lrs[finite.index(min(finite))] / 10
 
 
+def near_the_lowest_loss(lrs, losses):
+    """The first rate whose loss is within 10 % of the lowest."""
+    lowest = min(loss for loss in losses if math.isfinite(loss))
+    return next(lr for lr, loss in zip(lrs, losses, strict=True) if loss <= 1.1 * lowest) / 10
+
+
+def rate_after_the_steepest_fall(lrs, losses):
+    """The other rule, with the rate at the end of the fall."""
+    falls = [losses[i] - losses[i + 1] for i in range(len(losses) - 1)]
+    return lrs[1 + max(range(len(falls)), key=lambda i: falls[i] if math.isfinite(falls[i]) else -math.inf)]
+
+
+def argmin_takes_nan(lrs, losses):
+    """NumPy's argmin returns the place of a nan."""
+    return lrs[int(np.argmin(losses))] / 10
+
+
 SUGGESTED_RATE = Exercise(
     name="schedulers.suggested_rate",
     answer=suggested_rate,
@@ -72,6 +106,7 @@ SUGGESTED_RATE = Exercise(
         ([0.01, 0.1, 1.0, 10.0], [2.0, 1.0, 1.0, 4.0]),
         ([0.01, 0.1, 1.0, 10.0], [2.0, 0.5, math.inf, math.nan]),
         ([0.01, 0.1, 1.0, 10.0], [math.nan, 0.9, 0.5, 4.0]),
+        ([0.001, 0.003, 0.1, 1.0], [2.0, 1.05, 1.0, 3.0]),
     ],
     wrong_answers=[
         WrongAnswer(
@@ -109,6 +144,21 @@ SUGGESTED_RATE = Exercise(
             place_in_the_shorter_list,
             "You left out losses, but looked the place up in the full list of rates. Leave out their rates as well.",
         ),
+        WrongAnswer(
+            near_the_lowest_loss,
+            "You took the first loss that is close to the lowest one. Asked for is the lowest itself, however close "
+            "others come.",
+        ),
+        WrongAnswer(
+            rate_after_the_steepest_fall,
+            "That is the rate after the steepest fall. The rule of this exercise looks at the lowest loss, and takes a"
+            " tenth of its rate.",
+        ),
+        WrongAnswer(
+            argmin_takes_nan,
+            "`argmin` of NumPy or torch returns the place of a nan where there is one. Leave out what is not finite "
+            "first.",
+        ),
     ],
     hints=[
         "`math.isfinite(loss)` is false for nan and for infinity.",
@@ -117,6 +167,8 @@ SUGGESTED_RATE = Exercise(
         "`min(pairs)[1] / 10` is the suggestion.",
     ],
     praise="A few seconds of range test and this line replace the first sweep over many decades.",
+    difficulty=2,
+    right_answers=[one_pass_over_the_losses, what_is_not_finite_comes_last],
 )
 
 # --------------------------------------------------------------------------------------- schedulers.cosine_rate
@@ -129,6 +181,20 @@ def cosine_rate(step: int, base_lr: float, n_steps: int, eta_min: float) -> floa
     """
     share = min(step, n_steps) / n_steps
     return eta_min + (base_lr - eta_min) * (1 + math.cos(math.pi * share)) / 2
+
+
+def square_of_a_quarter_turn(step, base_lr, n_steps, eta_min):
+    """(1 + cos x) / 2 is the square of cos(x / 2)."""
+    share = min(step / n_steps, 1.0)
+    return eta_min + (base_lr - eta_min) * math.cos(math.pi * share / 2) ** 2
+
+
+def mean_of_both_rates(step, base_lr, n_steps, eta_min):
+    """A weighted mean of the first and the last rate."""
+    if step >= n_steps:
+        return eta_min
+    weight = 0.5 + 0.5 * math.cos(math.pi * step / n_steps)
+    return weight * base_lr + (1 - weight) * eta_min
 
 
 def degrees_for_radians(step, base_lr, n_steps, eta_min):
@@ -174,6 +240,12 @@ def quarter_of_a_cosine(step, base_lr, n_steps, eta_min):
     """From 1 to 0 on the first quarter of a turn: steepest at the end."""
     share = min(step, n_steps) / n_steps
     return eta_min + (base_lr - eta_min) * math.cos(math.pi * share / 2)
+
+
+def divides_by_one_step_less(step, base_lr, n_steps, eta_min):
+    """Divided by n_steps - 1, but the step may reach n_steps."""
+    share = min(step, n_steps) / (n_steps - 1)
+    return eta_min + (base_lr - eta_min) * (1 + math.cos(math.pi * share)) / 2
 
 
 COSINE_RATE = Exercise(
@@ -225,6 +297,10 @@ COSINE_RATE = Exercise(
             "That is a quarter of a turn: flat at the top, steepest at the end. Half a turn goes from 1 to -1: add 1 "
             "and halve it.",
         ),
+        WrongAnswer(
+            divides_by_one_step_less,
+            "You divide by n_steps - 1, so the bottom comes a step early and the rate rises again. Divide by n_steps.",
+        ),
     ],
     hints=[
         "The share of the way is `step / n_steps`, at most 1.",
@@ -232,6 +308,8 @@ COSINE_RATE = Exercise(
         "Stretch that to the height `base_lr - eta_min`, and lift it by eta_min.",
     ],
     praise="That is the schedule of most large models of today, and it cannot rise again by accident.",
+    difficulty=1,
+    right_answers=[square_of_a_quarter_turn, mean_of_both_rates],
 )
 
 # ------------------------------------------------------------------------------- schedulers.warm_up_cosine_rate
@@ -254,6 +332,21 @@ def warm_up_cosine_rate(
         return peak_lr * (step + 1) / n_warm_up
     share = (step - n_warm_up) / (n_steps - n_warm_up)
     return peak_lr * (1 + math.cos(math.pi * share)) / 2
+
+
+def product_of_two_factors(step, peak_lr, n_warm_up, n_steps):
+    """Each factor is 1 where the other one acts."""
+    rise = min(1.0, (step + 1) / n_warm_up)
+    share = max(0, step - n_warm_up) / (n_steps - n_warm_up)
+    return peak_lr * rise * (1 + math.cos(math.pi * share)) / 2
+
+
+def counted_from_the_end(step, peak_lr, n_warm_up, n_steps):
+    """The share of the way that is left, and a squared sine."""
+    if step >= n_warm_up:
+        left = (n_steps - step) / (n_steps - n_warm_up)
+        return peak_lr * math.sin(math.pi * left / 2) ** 2
+    return (1 + step) * (peak_lr / n_warm_up)
 
 
 def first_step_without_a_rate(step, peak_lr, n_warm_up, n_steps):
@@ -295,6 +388,20 @@ def no_fall(step, peak_lr, n_warm_up, n_steps):  # noqa: ARG001 - that is the mi
     return peak_lr * min(1.0, (step + 1) / n_warm_up)
 
 
+def warm_up_from_zero_to_the_peak(step, peak_lr, n_warm_up, n_steps):
+    """From 0 at step 0 to the peak at step n_warm_up - 1."""
+    if step < n_warm_up:
+        return peak_lr * step / (n_warm_up - 1)
+    return warm_up_cosine_rate(step, peak_lr, n_warm_up, n_steps)
+
+
+def whole_step_in_the_short_cosine(step, peak_lr, n_warm_up, n_steps):
+    """The length leaves the warm-up out, the step does not."""
+    if step < n_warm_up:
+        return peak_lr * (step + 1) / n_warm_up
+    return cosine_rate(step, peak_lr, n_steps - n_warm_up, 0.0)
+
+
 WARM_UP_COSINE_RATE = Exercise(
     name="schedulers.warm_up_cosine_rate",
     answer=warm_up_cosine_rate,
@@ -306,6 +413,7 @@ WARM_UP_COSINE_RATE = Exercise(
         (5, 0.2, 3, 9),
         (8, 0.2, 3, 9),
         (60, 0.5, 20, 100),
+        (0, 1.0, 1, 4),
     ],
     wrong_answers=[
         WrongAnswer(
@@ -334,6 +442,16 @@ WARM_UP_COSINE_RATE = Exercise(
             no_fall,
             "The warm-up is right, but after it your rate stays at the peak. Half a cosine takes it down to 0.",
         ),
+        WrongAnswer(
+            warm_up_from_zero_to_the_peak,
+            "Your warm-up begins with the rate 0 and divides by n_warm_up - 1. Step 0 has peak_lr / n_warm_up already,"
+            " and n_warm_up may be 1.",
+        ),
+        WrongAnswer(
+            whole_step_in_the_short_cosine,
+            "Your cosine has the right length, but it is given the step of the whole training. Its own count is step -"
+            " n_warm_up.",
+        ),
     ],
     hints=[
         "Two cases: `step < n_warm_up`, and the rest.",
@@ -341,6 +459,8 @@ WARM_UP_COSINE_RATE = Exercise(
         "After it, the share of the cosine's way is `(step - n_warm_up) / (n_steps - n_warm_up)`.",
     ],
     praise="Wrap it in LambdaLR with a peak of 1, and any optimizer of PyTorch follows it.",
+    difficulty=2,
+    right_answers=[product_of_two_factors, counted_from_the_end],
 )
 
 # ------------------------------------------------------------------------------------- schedulers.plateau_rates
@@ -367,6 +487,31 @@ def plateau_rates(
         if n_bad > patience:
             lr, n_bad = lr * factor, 0
         rates.append(lr)
+    return rates
+
+
+def compares_with_all_losses_before(losses, lr, factor, patience):
+    """The lowest loss so far is computed anew in each epoch."""
+    rates, n_bad = [], 0
+    for epoch, loss in enumerate(losses):
+        is_better = all(loss < earlier for earlier in losses[:epoch])
+        n_bad = 0 if is_better else n_bad + 1
+        if n_bad == patience + 1:
+            lr *= factor
+            n_bad = 0
+        rates += [lr]
+    return rates
+
+
+def remembers_the_epoch(losses, lr, factor, patience):
+    """The epoch of the last improvement or drop in place of a count."""
+    best, since, n_drops, rates = math.inf, 0, 0, []
+    for epoch, loss in enumerate(losses):
+        if loss < best:
+            best, since = loss, epoch
+        elif epoch - since > patience:
+            n_drops, since = n_drops + 1, epoch
+        rates.append(lr * factor**n_drops)
     return rates
 
 
@@ -464,6 +609,17 @@ def rates_before_the_epochs(losses, lr, factor, patience):
     return [lr, *plateau_rates(losses, lr, factor, patience)[:-1]]
 
 
+def first_epoch_counts_as_bad(losses, lr, factor, patience):
+    """Begins with the first loss as the best one."""
+    best, n_bad, rates = losses[0], 0, []
+    for loss in losses:
+        best, n_bad = (loss, 0) if loss < best else (best, n_bad + 1)
+        if n_bad > patience:
+            lr, n_bad = lr * factor, 0
+        rates.append(lr)
+    return rates
+
+
 PLATEAU_RATES = Exercise(
     name="schedulers.plateau_rates",
     answer=plateau_rates,
@@ -522,6 +678,11 @@ PLATEAU_RATES = Exercise(
             "Your list begins with the first rate: those are the rates during the epochs. Asked for is the rate after"
             " each epoch.",
         ),
+        WrongAnswer(
+            first_epoch_counts_as_bad,
+            "You begin with the first loss as the best one, so the first epoch is not below it and counts as bad. "
+            "Begin with `math.inf`.",
+        ),
     ],
     hints=[
         "Keep three things from epoch to epoch: the best loss, the number of bad epochs in a row, and the rate.",
@@ -529,6 +690,8 @@ PLATEAU_RATES = Exercise(
         "If the count is above patience: multiply the rate, and set the count to 0. Then append the rate.",
     ],
     praise="You can now say from a log of losses in which epoch the rate dropped, and why.",
+    difficulty=3,
+    right_answers=[compares_with_all_losses_before, remembers_the_epoch],
 )
 
 # ------------------------------------------------------------------------------------- schedulers.cosine_length
@@ -540,6 +703,16 @@ def cosine_length(n_examples: int, batch_size: int, n_epochs: int) -> int:
     The loader keeps the last batch of an epoch also where it is not full.
     """
     return math.ceil(n_examples / batch_size) * n_epochs
+
+
+def floor_of_the_negative(n_examples, batch_size, n_epochs):
+    """Rounded up with two signs."""
+    return -(-n_examples // batch_size) * n_epochs
+
+
+def counts_the_batches(n_examples, batch_size, n_epochs):
+    """As many as there are first examples of a batch."""
+    return n_epochs * len(range(0, n_examples, batch_size))
 
 
 def length_in_epochs(n_examples, batch_size, n_epochs):  # noqa: ARG001 - that is the mistake
@@ -577,10 +750,15 @@ def always_one_batch_more(n_examples, batch_size, n_epochs):
     return (n_examples // batch_size + 1) * n_epochs
 
 
+def rounded_to_the_nearest(n_examples, batch_size, n_epochs):
+    """round() for ceil()."""
+    return round(n_examples / batch_size) * n_epochs
+
+
 COSINE_LENGTH = Exercise(
     name="schedulers.cosine_length",
     answer=cosine_length,
-    cases=[(100, 50, 3), (100, 30, 3), (1000, 32, 10), (10, 64, 5), (64, 64, 1)],
+    cases=[(100, 50, 3), (100, 30, 3), (1000, 32, 10), (10, 64, 5), (64, 64, 1), (80, 30, 2)],
     wrong_answers=[
         WrongAnswer(
             length_in_epochs,
@@ -612,12 +790,19 @@ COSINE_LENGTH = Exercise(
             always_one_batch_more,
             "You add a batch also where the examples fill all batches and nothing is left over. Round up instead.",
         ),
+        WrongAnswer(
+            rounded_to_the_nearest,
+            "You rounded to the nearest number, so a last batch that is less than half full is lost. Round up, with "
+            "`math.ceil`.",
+        ),
     ],
     hints=[
         "How many batches has an epoch? The last one may be small.",
         "`math.ceil` rounds up; `len(loader)` would give the same number.",
     ],
     praise="With this number and EachBatch, the rate reaches the bottom with the last batch.",
+    difficulty=1,
+    right_answers=[floor_of_the_negative, counts_the_batches],
 )
 
 EXERCISES = [SUGGESTED_RATE, COSINE_RATE, WARM_UP_COSINE_RATE, PLATEAU_RATES, COSINE_LENGTH]

@@ -52,12 +52,12 @@ class Exercise:
             of its module but imported libraries, because its source is shown to the learner.
         cases: The arguments on which answers are compared, the smallest and plainest first: numbers, text, lists,
             tuples, dicts, arrays and tensors. Every wrong answer must fail on one of them.
-        wrong_answers: Known wrong answers, each with its hint; at least three.
+        wrong_answers: Known wrong answers, each with its hint; at least six.
         hints: Steps towards the answer, each saying more than the one before; at least two.
         praise: One sentence on what the function is good for, shown when it is right.
         tolerance: By how much numbers may differ, relative and absolute.
         difficulty: 1 (one line), 2 (some lines), 3 (a training, a decision from a table, a small design).
-        right_answers: Answers written in another way than the reference; the checks must take them.
+        right_answers: Answers written in another way than the reference, which the checks must take; at least two.
     """
 
     name: str
