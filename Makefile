@@ -48,8 +48,8 @@ notebooks: $(READY) ## execute the stored notebooks again after an edit (one: ma
 claims: $(READY) ## run all lessons on base seeds 1 to 5, and keep in notebooks/claims.json how their claims fared
 	@.ci/offline $(RUN) -m helper_utils claims $(LESSON)
 
-lab: $(READY) ## open the notebooks in JupyterLab
-	$(RUN) -m jupyterlab --notebook-dir notebooks
+lab: $(READY) ## open the notebooks in JupyterLab, where `course` can be called from a terminal or as !course
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(RUN) -m jupyterlab --notebook-dir notebooks
 
 format: $(READY) ## mend what ruff can mend
 	$(RUN) -m ruff check --fix

@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from helper_utils.course.commands.release import clean
+from helper_utils.course.lessons import read_lesson
 from helper_utils.teaching.progress import ENVIRONMENT_VARIABLE as PROGRESS_VARIABLE
 from helper_utils.teaching.quiz import read_quiz
 from helper_utils.teaching.registry import find_exercise
@@ -84,6 +86,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     lessons.mkdir()
     for path in (ROOT / "notebooks").glob("0[013]_*.ipynb"):
         shutil.copy(path, lessons)
+    [schedulers] = (ROOT / "notebooks").glob("03_*.ipynb")
+    (lessons / "03_handout.ipynb").write_text(clean(read_lesson(schedulers))[0], encoding="utf-8")
     page_config = config / "labconfig" / "page_config.json"
     page_config.parent.mkdir(parents=True)  # no question whether one wants to have the news of Jupyter
     page_config.write_text('{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}')
@@ -292,6 +296,14 @@ def test_lesson_03_schedulers(open_lesson, server):
     lesson.move_slider()
     lesson.answer_quiz("schedulers")
     assert "1 right" in progress_in(server, lesson)
+
+
+def test_a_handout_opens_as_saved(open_lesson):
+    lesson = open_lesson("03_handout")
+    info = lesson.page.evaluate("lesson().sessionContext.session.kernel.info.then(info => info.language_info)")
+    lesson.page.evaluate("painted()")
+    assert lesson.page.evaluate("lesson().content.model.getMetadata('language_info')") == info
+    assert not lesson.page.evaluate("lesson().context.model.dirty")
 
 
 def progress_in(server: Server, lesson: Lesson) -> str:

@@ -256,4 +256,6 @@ def test_what_is_missing_fails_the_tests_with_its_name(copy):
         assert f"23_unfinished: {part} is still the scaffold's" in result.stdout
     assert "two exercises are asked for, there is 1" in result.stdout
     assert "fewer than four questions" in result.stdout
+    for problem in ("8 exercises are asked for, there are 1", "4 live exercises are asked for"):
+        assert problem in result.stdout
     assert 'show_quiz("unfinished") is not in the notebook' in result.stdout

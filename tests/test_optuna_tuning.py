@@ -124,6 +124,23 @@ def test_trials_that_fail_are_recorded_with_their_reason_and_the_study_goes_on()
     ]
 
 
+def test_a_study_says_in_one_line_what_is_in_it():
+    def objective(trial: optuna.Trial) -> float:
+        x = trial.suggest_float("x", 0.0, 1.0)
+        if trial.number == 1:
+            raise RuntimeError
+        if trial.number == 2:
+            raise optuna.TrialPruned
+        return 0.5 + 0.0 * x
+
+    assert repr(run_study(objective, n_trials=4, progress=False)) == (
+        "Study(4 trials: 2 complete, 1 fail, 1 pruned; over x; maximize; best 0.5)"
+    )
+    two = run_study(lambda _: (1.0, 2.0), n_trials=1, directions=["maximize", "minimize"], progress=False)
+    assert repr(two) == "Study(1 trial: 1 complete; maximize and minimize)"
+    assert repr(run_study(objective, n_trials=0, progress=False)) == "Study(0 trials; maximize)"
+
+
 def test_a_study_whose_every_trial_fails_comes_to_an_end():
     def objective(_trial):
         raise RuntimeError("always")

@@ -212,6 +212,11 @@ def test_bad_settings_are_named(curves):
         curves.objective(fixed={"optimizer": "Lion"})(FixedTrial(POINT))
 
 
+def test_the_table_names_its_axes(curves):
+    axes = "2 optimizer x 2 n_layers x 6 n_units x 4 dropout x 3 batch_size x 11 lr"
+    assert repr(curves) == f"RecordedCurves({axes}; 4 runs, 10 epochs)"
+
+
 def test_searches_are_reproducible(curves):
     first, second = (run_quietly(curves.objective(), n_trials=12, seed=4) for _ in range(2))
     assert [trial.params for trial in first.trials] == [trial.params for trial in second.trials]

@@ -231,6 +231,7 @@ TOTAL_LOSS = Exercise(
             0.75,
         ),
         (torch.tensor([[1.0, 3.0, 0.0]]), torch.tensor([[1.0, 3.0, 0.0]]), torch.tensor([2]), 2.0, 0.5),
+        (torch.tensor([[0.0, 3.0]]), torch.tensor([[3.0, 0.0]]), torch.tensor([1]), 3.0, 0.5),
     ],
     wrong_answers=[
         WrongAnswer(

@@ -202,6 +202,7 @@ COSINE_BETWEEN = Exercise(
         (torch.tensor([3.0, 4.0]), torch.tensor([1.0, 1.0])),
         (torch.tensor([1.0, 2.0]), torch.tensor([-2.0, -4.0])),
         (torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 0.0], [0.0, 2.0]])),
+        (torch.tensor([2.0, 0.0]), torch.tensor([3.0, 4.0])),
         (torch.tensor([1.0, 2.0]), torch.tensor([0.0, 0.0])),
         (torch.tensor([3e-4, 4e-4]), torch.tensor([3e-4, 4e-4])),
     ],

@@ -82,7 +82,7 @@ def train_point(point: Mapping[str, Any], data: Dataset, *, lrs: Sequence[float]
     )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RecordedCurves:
     """The recorded trainings. The first six axes of every array are the hyperparameters of `GRID`, the next the runs.
 
@@ -97,6 +97,12 @@ class RecordedCurves:
     val_losses: NDArray[np.float64]
     test_accuracies: NDArray[np.float64]
     made_by: str
+
+    def __repr__(self) -> str:
+        """Name the axes: a number of values for each hyperparameter, the runs, the epochs."""
+        *grid, n_runs, n_epochs = self.val_accuracies.shape
+        axes = " x ".join(f"{n} {name}" for n, name in zip(grid, GRID, strict=True))
+        return f"RecordedCurves({axes}; {n_runs} runs, {n_epochs} epochs)"
 
     @classmethod
     def load(cls, path: Path = TABLE) -> "RecordedCurves":

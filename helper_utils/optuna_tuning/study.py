@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,6 +154,24 @@ class _Settings:
         return None if self.deadline is None else max(0.0, self.deadline - time.time())
 
 
+class ShownStudy(Study):
+    """A study that says in one line what is in it."""
+
+    def __repr__(self) -> str:
+        """Name the trials by their state, the hyperparameters, the directions, and the best value."""
+        trials = self.get_trials(deepcopy=False)
+        states = Counter(trial.state.name.lower() for trial in trials)
+        names = dict.fromkeys(name for trial in trials for name in trial.params)
+        counted = ", ".join(f"{n} {name}" for name, n in sorted(states.items()))
+        shown = [
+            f"{len(trials)} trial{'s' * (len(trials) != 1)}{': ' * bool(trials)}{counted}",
+            f"over {', '.join(names)}" if names else "",
+            " and ".join(direction.name.lower() for direction in self.directions),
+            f"best {self.best_value:.4g}" if len(self.directions) == 1 and states["complete"] else "",
+        ]
+        return f"Study({'; '.join(filter(None, shown))})"
+
+
 def _create_study(storage: BaseStorage, directions: Sequence[str], settings: _Settings) -> Study:
     study = optuna.create_study(
         storage=storage,
@@ -168,16 +187,18 @@ def _create_study(storage: BaseStorage, directions: Sequence[str], settings: _Se
             f"the stored study {settings.study_name!r} has the directions {stored}, not {list(directions)}: use those, "
             "or another study_name"
         )
-    return study
+    return _shown(storage, settings)
+
+
+def _shown(storage: BaseStorage, settings: _Settings) -> Study:
+    return ShownStudy(settings.study_name, storage, settings.sampler, settings.pruner)
 
 
 def _in_memory(storage: BaseStorage, settings: _Settings) -> Study:
     """Return a copy of a study whose storage is about to be deleted."""
     memory = InMemoryStorage()
     optuna.copy_study(from_study_name=settings.study_name, from_storage=storage, to_storage=memory)
-    return optuna.load_study(
-        study_name=settings.study_name, storage=memory, sampler=settings.sampler, pruner=settings.pruner
-    )
+    return _shown(memory, settings)
 
 
 class _NotNeededError(Exception):

@@ -758,7 +758,7 @@ def rounded_to_the_nearest(n_examples, batch_size, n_epochs):
 COSINE_LENGTH = Exercise(
     name="schedulers.cosine_length",
     answer=cosine_length,
-    cases=[(100, 50, 3), (100, 30, 3), (1000, 32, 10), (10, 64, 5), (64, 64, 1), (80, 30, 2)],
+    cases=[(100, 50, 3), (100, 30, 3), (1000, 32, 10), (10, 64, 5), (64, 64, 1), (80, 30, 2), (65, 32, 2)],
     wrong_answers=[
         WrongAnswer(
             length_in_epochs,
