@@ -55,7 +55,7 @@ format: $(READY) ## mend what ruff can mend
 	$(RUN) -m ruff check --fix
 	$(RUN) -m ruff format
 
-benchmarks: $(READY) ## measure again what the README says about speed (installs what it compares with)
+benchmarks: $(READY) ## measure again what benchmarks/README.md says about speed (installs what it compares with)
 	$(RUN) -m pip install --quiet -c constraints.txt -e ".[benchmarks]"
 	$(RUN) benchmarks/run_all.py
 

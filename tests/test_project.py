@@ -220,7 +220,28 @@ def test_the_readme_quotes_a_tested_sentence_of_every_lesson():
     for notebook in LESSONS:
         [row] = [line for line in readme.splitlines() if f"(notebooks/{notebook.name})" in line]
         [sentence] = re.findall(r"\*(.+?)\*", row)
-        outputs = [output for cell in json.loads(notebook.read_text())["cells"] for output in cell.get("outputs", [])]
-        contents = [output.get("metadata", {}).get("helper_utils", {}) for output in outputs]
-        claimed = [content["claim"]["sentence"] for content in contents if "claim" in content]
-        assert sentence in claimed
+        assert sentence in stored_claims(notebook)
+
+
+def stored_claims(notebook: Path) -> list[str]:
+    outputs = [output for cell in json.loads(notebook.read_text())["cells"] for output in cell.get("outputs", [])]
+    contents = [output.get("metadata", {}).get("helper_utils", {}) for output in outputs]
+    return [content["claim"]["sentence"] for content in contents if "claim" in content]
+
+
+def test_the_readme_says_how_many_claims_there_are():
+    text = " ".join((ROOT / "README.md").read_text().split())
+    [said] = re.findall(r"more than (\d+) claims", text)
+    n_claims = sum(len(stored_claims(notebook)) for notebook in LESSONS)
+    assert int(said) < n_claims <= int(said) + 100
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "benchmarks/README.md", "data/README.md"])
+def test_the_links_and_pictures_of_a_page_lead_to_files(name):
+    page = ROOT / name
+    for is_picture, text, target in re.findall(r"(!?)\[([^]]*)\]\(([^)\s]+)\)", page.read_text()):
+        if not target.startswith(("http", "#")):
+            assert (page.parent / target.partition("#")[0]).exists(), target
+        if is_picture:
+            assert len(text.split()) >= 5, f"{target} has no words for those who do not see it"
+            assert (page.parent / target).stat().st_size <= 150_000, target
