@@ -1,7 +1,61 @@
+import re
+from pathlib import Path
+
 import nbformat
+import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from helper_utils.course.reports.notebook_page import write_page
+
+
+def page_of(folder: Path, *cells: nbformat.NotebookNode) -> str:
+    nbformat.write(new_notebook(cells=list(cells)), folder / "01_a.ipynb")
+    write_page(folder / "01_a.ipynb", folder / "01_a.html")
+    return (folder / "01_a.html").read_text(encoding="utf-8")
+
+
+def test_a_folded_cell_shows_its_comment_and_a_click_unfolds_its_code(tmp_path):
+    folded = new_code_cell("# Draws <this>.\nx = 1", metadata={"tags": ["hide-input"]})
+    page = page_of(tmp_path, folded, new_code_cell("y = 2"))
+    assert "<summary>Draws &lt;this&gt;</summary>" in page
+    folded, _, rest = page.partition("<summary>Draws")[2].partition("</details>")
+    assert "x" in re.findall(r'<span class="n">(\w+)</span>', folded)
+    assert "y" in re.findall(r'<span class="n">(\w+)</span>', rest)
+
+
+def test_a_page_has_a_title_contents_whose_links_lead_somewhere_and_a_way_past_them(tmp_path):
+    text = "# 01 · Sums & more\n\n## Part $x^2$\n\nOne.\n\n### Exercise · Add\n\n## Same\n\n## Same"
+    page = page_of(tmp_path, new_markdown_cell(text))
+    assert "<title>01 · Sums &amp; more</title>" in page
+    contents = page.partition('<nav class="contents"')[2].partition("</nav>")[0]
+    links = re.findall(r'<li class="level-(\d)"><a href="#([^"]+)">(.*?)</a>', contents)
+    assert [(level, name) for level, _, name in links] == [
+        *(("2", "Part x^2"), ("3", "Exercise · Add")),
+        *(("2", "Same"), ("2", "Same")),
+    ]
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(set(ids)) == len(ids)
+    assert {target for _, target, _ in links} <= set(ids)
+    skip = re.search(r'<body>\s*<a class="skip" href="#([^"]+)"', page)
+    assert skip is not None
+    assert skip[1] in ids
+
+
+@pytest.mark.parametrize("table", ["| | b |\n|-|-|\n| 1 | 2 |", "| $f(x)$ | b |\n|-|-|\n| 1 | 2 |"])
+def test_a_header_without_text_is_none_or_gets_words(tmp_path, table):
+    page = page_of(tmp_path, new_markdown_cell(table))
+    headers = re.findall(r"<th\b[^>]*>(.*?)</th>", page, re.DOTALL)
+    assert all(re.sub(r"<math.*?</math>|<[^>]+>", "", header).strip() for header in headers)
+    assert re.search(r'<div class="wide"><table', page)
+
+
+def test_an_exercise_looks_like_one_and_a_slider_leaves_no_trace(tmp_path):
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "(A slider.)"}
+    cell = new_code_cell('@exercise("a.b")\ndef f(): ...', outputs=[new_output("display_data", view)])
+    page = page_of(tmp_path, cell, new_code_cell("x"))
+    assert page.count('class="cell exercise"') == 1
+    assert page.count('class="cell"') == 1
+    assert "A slider" not in page
 
 
 def test_a_page_gives_a_picture_the_words_of_its_metadata(tmp_path):
@@ -32,4 +86,4 @@ def test_recorded_values_leave_no_trace_on_the_page(tmp_path):
     nbformat.write(new_notebook(cells=[new_code_cell("x", outputs=[value])]), tmp_path / "01_a.ipynb")
     write_page(tmp_path / "01_a.ipynb", tmp_path / "01_a.html")  # nbconvert's warning would be an error here
     page = (tmp_path / "01_a.html").read_text(encoding="utf-8")
-    assert "jp-OutputArea-output" not in page.partition("<body")[2]
+    assert 'class="output"' not in page

@@ -204,6 +204,14 @@ def test_the_report_links_what_exists_and_escapes_what_it_shows(finished):
     assert "http" not in page
 
 
+def test_every_page_leads_to_the_report_and_to_the_pages_beside_it(finished):
+    pages = sorted(path.name for path in finished.folder.glob("*.html") if path.name != "index.html")
+    for index, name in enumerate(pages):
+        page = (finished.folder / name).read_text(encoding="utf-8")
+        links = set(re.findall(r'href="([^"#]+)"', page))
+        assert links == {"index.html", *pages[:index][-1:], *pages[index + 1 :][:1]}
+
+
 def test_pages_need_no_network(finished):
     page = (finished.folder / "01_good.html").read_text(encoding="utf-8")
     assert "About good" in page

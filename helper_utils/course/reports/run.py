@@ -1,6 +1,7 @@
 """The report of a run: tables as CSV and JSON, JUnit XML, and one page that links everything."""
 
 import datetime
+import html
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -8,12 +9,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 from helper_utils.course.errors import count
 from helper_utils.course.files import write_text
 from helper_utils.course.lessons import Lesson
-from helper_utils.course.reports.tables import as_csv, as_text, render
+from helper_utils.course.reports.tables import PAGE_LINKS, as_csv, as_text, render
 from helper_utils.course.reports.versions import installed_versions
 from helper_utils.course.running.notebook import NOT_RUN, Job, Result
 
@@ -140,9 +142,22 @@ class Report:
             write_text(folder / f"{name}.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
             write_text(folder / f"{name}.csv", as_csv(columns, rows))
         write_text(folder / "junit.xml", self.junit())
+        self.link_pages()
         index = folder / "index.html"
         write_text(index, self.page())
         return index
+
+    def link_pages(self) -> None:
+        """Link the page of each lesson to the report and to the pages before and after it."""
+        pages = [(entry.lesson, entry.result.page) for entry in self.entries if entry.result.page]
+        for index, (_, page) in enumerate(pages):
+            links = ['<a href="index.html">Report</a>']
+            links += [_link("←", *before) for before in pages[:index][-1:]]
+            links += [_link("→", *after) for after in pages[index + 1 :][:1]]
+            text = page.read_text(encoding="utf-8").replace(PAGE_LINKS, " ".join(links))
+            for _, other in pages:
+                text = text.replace(f'href="{other.stem}.ipynb', f'href="{other.name}')
+            write_text(page, text)
 
     def lesson_rows(self) -> list[dict[str, Any]]:
         """Return the table of lessons."""
@@ -193,6 +208,11 @@ class Report:
     def page(self) -> str:
         """Return the page that links everything."""
         return render("run.html.j2", report=self)
+
+
+def _link(arrow: str, lesson: Lesson, page: Path) -> str:
+    name = html.escape(f"{lesson.name[:2]} · {lesson.title}")
+    return f'<a href="{quote(page.name)}">{arrow} {name}</a>'
 
 
 def _suite(entry: Entry, started: datetime.datetime) -> ElementTree.Element:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+PAGE_LINKS = "<!-- links -->"  # where the page of a lesson gets its links to other pages
+
 
 def render(template: str, **values: Any) -> str:
     """Fill in the template of a page, a file of this folder; values are escaped, and a missing one is an error."""
