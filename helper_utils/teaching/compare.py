@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 MAX_ENTRIES = 8  # of a list, and in each direction of a tensor
-MAX_DEPTH = 3
+MAX_DEPTH = 4  # a batch of images has four axes
 MAX_CHARACTERS = 80
 MAX_BITS = 64
 
