@@ -36,5 +36,6 @@ from .schedulers import lr_range_test as lr_range_test
 from .teaching import exercise as exercise
 from .teaching import hint as hint
 from .teaching import show_answer as show_answer
+from .teaching import show_progress as show_progress
 from .teaching import use_my_answer as use_my_answer
 from .teaching.quiz import show_quiz as show_quiz

@@ -2,6 +2,7 @@ from .notebook import exercise as exercise
 from .notebook import hint as hint
 from .notebook import show_answer as show_answer
 from .notebook import use_my_answer as use_my_answer
+from .progress_table import show_progress as show_progress
 from .registry import Exercise as Exercise
 from .registry import WrongAnswer as WrongAnswer
 from .registry import find_exercise as find_exercise
