@@ -2,6 +2,7 @@
 
 import errno
 import io
+import re
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -138,6 +139,23 @@ def test_a_file_gets_lines_instead_of_a_live_table(capsys):
         progress.cell(JOB, 2)
         progress.finish(JOB, Result("01_good", "passed", 1.5))
     assert capsys.readouterr().out == "01_good: started, 3 cells\n01_good: passed, no claims, 1.5 s\n"
+
+
+def test_the_report_leads_to_the_pages_and_shows_numbers_with_four_digits(tmp_path):
+    now = datetime(2026, 11, 21, 10, 30, 0)
+    claims = [{"sentence": "yes", "holds": True, "shown": "", "evidence": {"score": [0.9714484661817551, 12345678]}}]
+    page = tmp_path / "01_good.html"
+    page.write_text("", encoding="utf-8")
+    result = Result("01_good", "passed", 1.0, claims=claims, values={"loss": 0.123456789}, page=page)
+    lessons = [Lesson(Path("01_good.ipynb")), Lesson(Path("02_bad.ipynb"))]
+    text = Report(now, now, lessons, [JOB], [result, Result("02_bad", "failed")]).page()
+    assert re.search(r'<th scope="row"><a href="01_good\.html">01 · good</a>', text)
+    assert re.search(r'<th scope="row"><a href="#02_bad">02 · bad</a>', text)
+    assert "[0.9714, 12345678]" in text
+    assert ">0.1235<" in text
+    targets = re.findall(r'href="#([^"]+)"', text)
+    assert targets.count("top") >= len(lessons)
+    assert all(f'id="{target}"' in text for target in targets)
 
 
 def test_a_stopped_run_reports_the_lessons_that_never_started(tmp_path):

@@ -181,7 +181,7 @@ def test_a_finished_sweep_runs_nothing_again_and_says_what_has_changed(tmp_path,
         for line, note in zip(lines, notes, strict=True):
             assert line.startswith("Note: 1 run of those that are kept: ")
             assert note in line
-    assert "a over seed. The lowest value is 1 (seed = 3)" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "A over seed. The lowest value is 1 (seed = 3)" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
 # The report
@@ -205,7 +205,7 @@ def test_numbers_are_drawn_over_the_numeric_parameter_with_the_mean_over_seeds(t
     sweep = Sweep(LESSON, {"dataset": ["b", "a"], "lr": [0.1, 1.0], "seed": [0, 1]})
     values = {name: {"loss": run["lr"] + run["seed"] + (run["dataset"] == "a")} for name, run in sweep.runs.items()}
     assert descriptions(report_of(sweep, values), tmp_path) == {
-        "loss": "loss over lr, one line each for dataset = b; dataset = a. "
+        "loss": "Loss over lr, one line each for dataset = b; dataset = a. "
         "The lowest mean is 0.6 (lr = 0.1, dataset = b), the highest 2.5 (lr = 1.0, dataset = a)."
     }
 
@@ -224,7 +224,7 @@ def test_numbers_are_drawn_over_the_numeric_parameter_with_the_mean_over_seeds(t
 def test_any_kind_of_parameter_can_be_the_x_axis(tmp_path, parameters, x):
     sweep = Sweep(LESSON, parameters)
     report = report_of(sweep, {name: {"loss": number} for number, name in enumerate(sweep.runs)})
-    assert descriptions(report, tmp_path)["loss"].startswith(f"loss over {x}. ")
+    assert descriptions(report, tmp_path)["loss"].startswith(f"Loss over {x}. ")
 
 
 def test_each_key_of_a_dict_is_a_line_and_what_is_no_number_is_left_out(tmp_path):
@@ -235,9 +235,23 @@ def test_each_key_of_a_dict_is_a_line_and_what_is_no_number_is_left_out(tmp_path
     }
     report = report_of(sweep, values)
     drawn = descriptions(report, tmp_path)
-    assert drawn["f1/dog"].startswith("f1/dog over lr, one line each for a; b.c. The lowest value is 1 (lr = 0.1, a)")
+    assert drawn["f1/dog"].startswith("F1/dog over lr, one line each for a; b.c. The lowest value is 1 (lr = 0.1, a)")
     assert list(drawn) == ["f1/dog", "some", "yes"]
     assert report.not_drawn == ["list", "text", "many"]
+
+
+def test_what_never_changes_is_named_and_not_drawn(tmp_path):
+    sweep = Sweep(LESSON, {"lr": [0.1, 0.2]})
+    values = {
+        "lr=0.1": {"n_images": 500, "sizes": {"a": 1, "b": 2}, "mixed": {"a": 1, "b": 2}},
+        "lr=0.2": {"n_images": 500, "sizes": {"a": 1, "b": 2}, "mixed": {"a": 1, "b": 3}},
+    }
+    report = report_of(sweep, values)
+    assert list(descriptions(report, tmp_path)) == ["mixed"]
+    assert report.not_drawn == []
+    page = report.write(tmp_path).read_text(encoding="utf-8").replace("&nbsp;", " ")
+    words = " ".join(page.split())
+    assert "The same in all runs: n_images = 500, sizes.a = 1, sizes.b = 2." in words
 
 
 def test_tables_have_a_row_for_each_value_and_claim_and_a_column_for_each_parameter(tmp_path):
@@ -280,7 +294,7 @@ def test_the_page_shows_every_picture_with_its_words_and_links_what_exists(tmp_p
     values = {name: {"loss & co": number} for number, name in enumerate(sweep.runs)}
     page = report_of(sweep, values).write(tmp_path).read_text(encoding="utf-8")
     (tmp_path / "sweep.json").touch()  # written when a sweep begins
-    assert re.search(r'<img src="pictures/01_loss-co\.png" alt="loss &amp; co over dataset. The lowest', page)
+    assert re.search(r'<img src="pictures/01_loss-co\.png" alt="Loss &amp; co over dataset. The lowest', page)
     assert all((tmp_path / link).is_file() for link in re.findall(r'(?:src|href)="([^"#]+)"', page))
     assert "it is &lt;so&gt;" in page
     assert "2 of 2" in page

@@ -134,7 +134,7 @@ def _check_description(description: str) -> None:
 def _picture(figure: Figure, description: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the data and the metadata of an output that shows a figure, and close it."""
     width = round(figure.get_size_inches()[0] * _CSS_DPI) + 2 * _PADDING
-    data = {"image/png": _to_png(figure), "text/plain": description}
+    data = {"image/png": to_png(figure), "text/plain": description}
     return data, {"image/png": {"alt": description, "width": width}}
 
 
@@ -143,8 +143,8 @@ def _show_caption(description: str) -> None:
     display({"text/html": caption, "text/plain": description}, raw=True)
 
 
-def _to_png(figure: Figure) -> bytes:
-    """Draw a figure on a white plate with round corners, and close it.
+def to_png(figure: Figure) -> bytes:
+    """Draw a figure on a white plate with round corners, for screens of high density, and close it.
 
     A palette of 127 colours and one that is transparent makes a quarter of the size and no difference to the eye.
     """

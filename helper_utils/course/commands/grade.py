@@ -42,6 +42,7 @@ from helper_utils.course.files import results_folder, shown, write_text
 from helper_utils.course.grading.answer import run_answer, run_judge
 from helper_utils.course.grading.submissions import Answer, UnreadableError, read_answers
 from helper_utils.course.lessons import Lesson, exercise_names
+from helper_utils.course.reports.students import by_student
 from helper_utils.course.reports.tables import as_csv, render
 from helper_utils.course.running.notebook import CONTROLS
 from helper_utils.course.running.processes import choose_n_at_once, kill_tree, process_context, signals_noted
@@ -472,4 +473,4 @@ class GradeReport:
 
     def page(self) -> str:
         """Return the page with the table, the misconceptions and the notes."""
-        return render("grade.html.j2", report=self)
+        return render("grade.html.j2", report=self, students=by_student(self.grades))

@@ -4,7 +4,6 @@ matplotlib is imported only when pictures are drawn.
 """
 
 import datetime
-import io
 import json
 import math
 import shutil
@@ -191,20 +190,40 @@ class SweepReport:
                 points.setdefault(value_name, []).extend(numbers)
         return points
 
+    @cached_property
+    def constants(self) -> dict[str, dict[str, float]]:
+        """The recorded numbers that are the same in all runs, by name and key: they need no picture."""
+        constants = {}
+        for name, points in self.points.items():
+            numbers: dict[str, list[float]] = defaultdict(list)
+            for point in points:
+                numbers[point.key].append(point.number)
+            if numbers and all(len(of_key) > 1 and len(set(of_key)) == 1 for of_key in numbers.values()):
+                constants[name] = {key: of_key[0] for key, of_key in numbers.items()}
+        return constants
+
+    @property
+    def drawn(self) -> dict[str, list[Point]]:
+        """The recorded numbers that are drawn, by name."""
+        return {
+            name: points
+            for name, points in self.points.items()
+            if 0 < len(_lines(self.sweep, points)) <= MAX_LINES and name not in self.constants
+        }
+
     @property
     def not_drawn(self) -> list[str]:
-        """The recorded values that no picture shows."""
-        return [name for name, points in self.points.items() if not 0 < len(_lines(self.sweep, points)) <= MAX_LINES]
+        """The recorded values that are neither drawn nor constant."""
+        return [name for name in self.points if name not in self.drawn and name not in self.constants]
 
     def draw(self, folder: Path) -> list[Picture]:
         """Draw each recorded number over the swept parameters into `pictures/`."""
         shutil.rmtree(folder / "pictures", ignore_errors=True)
-        drawn = {name: points for name, points in self.points.items() if name not in self.not_drawn}
-        if not drawn:
+        if not self.drawn:
             return []
         (folder / "pictures").mkdir()
         pictures = []
-        for number, (name, points) in enumerate(drawn.items(), start=1):
+        for number, (name, points) in enumerate(self.drawn.items(), start=1):
             path = f"pictures/{number:02d}_{file_name(name).partition('~')[0]}.png"  # the number makes it unique
             pictures.append(Picture(name, path, _draw(self.sweep, name, points, folder / path)))
         return pictures
@@ -273,7 +292,7 @@ def _draw(sweep: Sweep, name: str, points: Sequence[Point], path: Path) -> str:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    from helper_utils.base.plots import COLORS, use_house_style
+    from helper_utils.base.plots import COLORS, to_png, use_house_style
 
     x, lines = _x(sweep), _lines(sweep, points)
     numeric = x != SEED and _is_numeric(sweep.parameters[x])
@@ -299,9 +318,7 @@ def _draw(sweep: Sweep, name: str, points: Sequence[Point], path: Path) -> str:
         axes.set_title(_legend_of_marks(sweep), fontsize="small", loc="left")
         if len(lines) > 1:
             axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize="small")
-        content = io.BytesIO()
-        figure.savefig(content, dpi=110, metadata={"Software": None})
-        write_bytes(path, content.getvalue())
+        write_bytes(path, to_png(figure))
     return _description(sweep, name, lines)
 
 
@@ -363,5 +380,6 @@ def _description(sweep: Sweep, name: str, lines: Mapping[str, Sequence[Point]]) 
     ]
     kind = "mean" if _has_spread(sweep) else "value"
     (lowest, there), (highest, here) = min(means), max(means)
-    text = f"{name} over {x}" + (f", one line each for {'; '.join(lines)}" if len(lines) > 1 else "")
+    text = name[:1].upper() + name[1:]
+    text += f" over {x}" + (f", one line each for {'; '.join(lines)}" if len(lines) > 1 else "")
     return f"{text}. The lowest {kind} is {lowest:.4g} ({there}), the highest {highest:.4g} ({here})."

@@ -22,12 +22,24 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters["plain"] = as_text
+    environment.filters["short"] = lambda value: as_text(rounded(value))
     return environment.get_template(template).render(**values)
 
 
 def as_text(value: Any) -> str:
     """Return a value as text: texts as they are, everything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def rounded(value: Any) -> Any:
+    """Return a value for readers: its numbers with four significant digits; whole numbers stay."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, Mapping):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    return value
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
