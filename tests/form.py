@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from nbformat import NotebookNode
 
+from helper_utils.teaching.quiz import read_quiz
 from helper_utils.teaching.registry import checked_by, find_exercise
 
 MAX_CORE_LINES = 250
@@ -15,6 +16,7 @@ MAX_LINES = 450
 MAX_CELL_LINES = 25
 MIN_EXERCISES = 8
 MIN_LIVE = 4
+MIN_QUESTIONS = 6
 TELLING = {"claim", "claim_equal", "claim_higher", "claim_level", "show_figure", "show_with_slider"}
 EXERCISE_HEADING = re.compile(r"^#{3,4} Exercise · \S.* \(difficulty ([123]) of 3\)\s*$", re.MULTILINE)
 
@@ -143,6 +145,15 @@ def names_called(cell: NotebookNode) -> set[str]:
     }
 
 
+def content_problems(cells: Sequence[NotebookNode]) -> Iterator[str]:
+    if not any(is_markdown(cell) and "erratum" in cell.source.lower() for cell in cells):
+        yield "no erratum is named: a statement in wide circulation that a computation refutes"
+    topics = [match[1] for cell in cells if (match := re.search(r'show_quiz\("(\w+)"\)', cell.source))]
+    for topic in topics:
+        if len(read_quiz(topic)) < MIN_QUESTIONS:
+            yield f"{MIN_QUESTIONS} questions are asked for, the quiz {topic!r} has {len(read_quiz(topic))}"
+
+
 def order_problems(cells: Sequence[NotebookNode]) -> Iterator[str]:
     wanted = ["## Objectives", "## Parameters", "## Set-up", "## 1 · ", "## Recipe", "## Quiz", "## Going deeper",
               "## Common mistakes", "## What to take away", "### Read more"]  # fmt: skip
@@ -170,5 +181,5 @@ def forward_references(cells: Sequence[NotebookNode], own: int, existing: set[in
 
 def problems(cells: Sequence[NotebookNode], own: int, existing: set[int]) -> list[str]:
     """Return all that is wrong with the form of a rebuilt lesson."""
-    rules = (length_problems, exercise_problems, prediction_problems, order_problems)
+    rules = (length_problems, exercise_problems, prediction_problems, content_problems, order_problems)
     return [found for rule in rules for found in rule(cells)] + list(forward_references(cells, own, existing))

@@ -136,6 +136,16 @@ def test_what_the_learner_changes_takes_effect_below(shown):
     assert names["f1"](1, 1, 0) == pytest.approx(2 / 3)
 
 
+def test_a_function_of_another_name_runs_under_the_name_of_the_exercise(shown):  # noqa: ARG001
+    names = {"exercise": exercise}
+    exec(in_a_notebook("return 2 * tp / max(2 * tp + fp + fn, 1)").replace("def f1", "def mine"), names)  # noqa: S102
+    assert names["f1"] is names["mine"]
+    exec(in_a_notebook("return mine(tp, fp, fn) if fn > 9 else 0.5").replace("def f1", "def mine"), names)  # noqa: S102
+    assert names["f1"] is names["mine"] is find_exercise("metrics.f1").answer
+    use_my_answer()
+    assert names["f1"](1, 1, 1) == names["mine"](1, 1, 1) == 0.5
+
+
 def test_there_must_be_an_answer_to_put_to_work(shown):  # noqa: ARG001
     with pytest.raises(ValueError, match=r"write your function for metrics\.f1 and run its cell first"):
         use_my_answer("metrics.f1")
@@ -340,6 +350,7 @@ def test_a_wrong_name_is_told_in_one_line(progress):  # noqa: ARG001
     assert names == ["UnknownExerciseError", "NotANameError", "NoAnswerError"]
 
 
-def test_a_function_for_the_name_is_refused_with_advice():
+@pytest.mark.parametrize("function", [exercise, hint, show_answer, use_my_answer])
+def test_a_function_for_the_name_is_refused_with_advice(function):
     with pytest.raises(TypeError, match="name of the exercise as a text"):
-        hint(print)  # type: ignore[arg-type]
+        function(print)

@@ -92,6 +92,20 @@ def test_a_prediction_is_answered_and_not_given_away(cells, n_problems):
     assert len(list(form.prediction_problems(cells))) == n_problems
 
 
+@pytest.mark.parametrize(
+    ("cells", "n_questions", "named"),
+    [
+        ([text("## An erratum"), code('show_quiz("metrics")')], 6, []),
+        ([text("## An error"), code('show_quiz("metrics")')], 6, ["no erratum"]),
+        ([text("**Erratum.**"), code('hu.show_quiz("metrics")')], 5, ["6 questions"]),
+        ([code("# erratum")], 0, ["no erratum"]),
+    ],
+)
+def test_an_erratum_and_six_questions_are_asked_for(cells, n_questions, named, monkeypatch):
+    monkeypatch.setattr(form, "read_quiz", lambda _: [{}] * n_questions)
+    assert [problem[: len(start)] for problem, start in zip(form.content_problems(cells), named, strict=True)] == named
+
+
 HEADINGS = ["## Objectives", "## Parameters", "## Set-up", "## 1 · Why?", "## Recipe", "## Quiz", "## Going deeper",
             "## Common mistakes", "## What to take away", "### Read more"]  # fmt: skip
 

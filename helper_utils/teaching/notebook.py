@@ -59,11 +59,13 @@ def exercise(name: str) -> Callable[[Function], Function]:
 
     Raises:
         UnknownExerciseError: There is no exercise of that name. The message names the nearest one.
+        NotANameError: The name is not a text, as where `@exercise` stands alone over a function.
     """
-    found = find_exercise(name)
+    found = find_exercise(_text(name, "@exercise"))
 
     def decorate(function: Function) -> Function:
-        _bind(function)
+        names = _names_around(function)
+        names[_name_of(function)] = function  # if it calls itself, it must not meet an older one
         verdict = check(found, function)
         _latest[:] = [name]
         _own.pop(name, None)
@@ -71,7 +73,9 @@ def exercise(name: str) -> Callable[[Function], Function]:
             _own[name] = function
         trouble = save_verdict(name, verdict.verdict)
         _show_verdict(found, verdict, [*verdict.evidence, *([("note", trouble)] if trouble else [])])
-        return function if verdict.verdict == "right" else cast(Function, found.answer)
+        runs = function if verdict.verdict == "right" else cast(Function, found.answer)
+        names[_name_of(found.answer)] = runs  # the cells below call it by this name, whatever the learner's is
+        return runs
 
     return decorate
 
@@ -129,23 +133,33 @@ def use_my_answer(name: str | None = None) -> None:
     found = find_exercise(_chosen(name, "use_my_answer"))
     if found.name not in _own:
         raise NoAnswerError(f"write your function for {found.name} and run its cell first")
-    _bind(_own[found.name])
+    own = _own[found.name]
+    _names_around(own).update({_name_of(own): own, _name_of(found.answer): own})
     _show("in use", [f"your function for `{found.name}`, right or not."], "Run its cell again to take that back.")
 
 
-def _bind(function: Callable[..., Any]) -> None:
-    """Give a function its name now, before it is checked: if it calls itself, it must not meet an older one."""
+def _names_around(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the names of the notebook in which a function stands; names that nobody reads, if it stands in none."""
     inside = inspect.unwrap(function) if callable(function) else function
     if inspect.isfunction(inside) and inside.__qualname__ == inside.__name__:
-        inside.__globals__[inside.__name__] = function
+        return inside.__globals__
+    return {}
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", "")
 
 
 def _chosen(name: str | None, function: str) -> str:
     if name is None and not _latest:
         raise NoAnswerError(f'run the cell of an exercise first, or give its name, such as {function}("metrics.f1")')
-    if name is not None and not isinstance(name, str):
+    return _latest[0] if name is None else _text(name, function)
+
+
+def _text(name: str, function: str) -> str:
+    if not isinstance(name, str):
         raise NotANameError(f'give the name of the exercise as a text, such as {function}("metrics.f1"), not {name!r}')
-    return _latest[0] if name is None else name
+    return name
 
 
 def _show_verdict(exercise: Exercise, verdict: Verdict, evidence: list[tuple[str, str]]) -> None:
