@@ -9,6 +9,7 @@ import pytest
 from papermill.inspection import inspect_notebook
 
 from helper_utils.course.lessons import exercise_names, read_lesson
+from helper_utils.teaching.quiz import read_quiz
 from helper_utils.teaching.registry import exercises_of
 
 ROOT = Path(__file__).parent.parent
@@ -169,6 +170,8 @@ def test_a_rebuilt_lesson_has_the_form(path, notebook):
     if form.is_in_new_form(notebook.cells):
         existing = {int(lesson.name[:2]) for lesson in LESSONS}
         problems = form.problems(notebook.cells, int(path.name[:2]), existing)
+        if (n_questions := len(read_quiz(path.stem[3:]))) < 6:
+            problems.append(f"six questions are asked for in the quiz, there are {n_questions}")
         assert not problems, f"{path.stem}:\n" + "\n".join(problems)
 
 
