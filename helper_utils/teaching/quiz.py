@@ -21,6 +21,8 @@ from latex2mathml import converter
 FOLDER = Path(__file__).parent
 PACKAGE = FOLDER.parent
 
+SPACED = '<li style="margin-bottom: 1.5em">'  # also where the style sheet is taken out, as in a notebook not trusted
+
 Question = dict[str, Any]
 
 
@@ -93,7 +95,7 @@ def _as_text(questions: list[Question]) -> str:
             for name, answer in zip(names, answers, strict=True)
         )
         folded = f'<details><summary>Answer and explanations</summary><ol type="a">{explanations}</ol></details>'
-        items.append(f"<li><p>{question['question']}</p>{code}{choices}{folded}</li>")
+        items.append(f"{SPACED}<p>{question['question']}</p>{code}{choices}{folded}</li>")
     return f'<ol class="course-quiz-text">{"".join(items)}</ol>'
 
 
