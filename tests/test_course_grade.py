@@ -17,12 +17,13 @@ import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, writes
 
-from helper_utils.course.commands.grade import Grader, Limits, find_submissions, lesson_of
+from helper_utils.course.commands.grade import find_submissions
 from helper_utils.course.errors import CourseError
+from helper_utils.course.grading.grader import Grader, Limits, lesson_of
 from helper_utils.course.grading.submissions import UnreadableError, read_answers
 from helper_utils.course.reports.tables import as_csv
 from helper_utils.teaching.codec import decode, encode
-from helper_utils.teaching.compare import brief, difference, kind
+from helper_utils.teaching.compare import difference, kind, short_text
 from helper_utils.teaching.registry import exercises_of, find_exercise, topics
 
 PATIENCE = 120  # seconds until a test that waits gives up
@@ -513,27 +514,30 @@ def test_the_command_shows_errors_without_a_traceback(tmp_path, lessons):
 
 
 def needed(tmp_path: Path, *cells: str) -> list[str]:
-    """Returns what an answer runs, as text."""
+    """Returns the statements that run before an answer's own cell, as text."""
     import ast
 
     [answer] = read_answers(write(tmp_path / "a.ipynb", list(cells))).values()
-    return [ast.unparse(piece.tree) for piece in (*answer.needed, *answer.after)]
+    return [ast.unparse(statement) for cell in answer.cells[:-1] for statement in cell.statements]
 
 
-def test_an_answer_gets_what_it_mentions_and_nothing_else(tmp_path):
+def test_an_answer_gets_the_cells_that_bind_what_it_mentions_and_no_others(tmp_path):
     cells = [
-        "import torch, os\nfrom math import pi, tau",
-        "a = 1\nb = a + pi\nunused = train()\nmiss = forever()",
+        "import torch, os\nfrom math import pi, tau\nprint(os)",
+        "a = 1\nb = a + pi\nunused = 3",
+        "miss = forever()",
         "for a in range(3):\n    pass",
-        'def part(x):\n    return x + late\nprint("no")',
+        "def part(x):\n    return x + late",
         "late = b",
-        THRESHOLD + "unused = miss\n    return part(tau)",
+        "import os\nhistory = train(part)",
+        THRESHOLD + "unused = miss = history = None\n    return part(tau)",
         "part = None",
     ]
     assert needed(tmp_path, *cells) == [
         "from math import pi, tau",
         "a = 1",
         "b = a + pi",
+        "unused = 3",
         "for a in range(3):\n    pass",
         "def part(x):\n    return x + late",
         "late = b",
@@ -573,7 +577,7 @@ def test_the_forms_that_the_notebook_takes_are_read(tmp_path, form):
 
 def test_an_unexpected_error_is_that_of_one_submission(tmp_path, monkeypatch):
     write(tmp_path / "a.ipynb", [F1_RIGHT])
-    monkeypatch.setattr("helper_utils.course.commands.grade.read_answers", lambda _: 1 / 0)
+    monkeypatch.setattr("helper_utils.course.grading.grader.read_answers", lambda _: 1 / 0)
     with Grader(tmp_path, EXPECTED, Limits(TIMEOUT, MEMORY), lambda: False) as grader:
         [grade] = grader.grade(tmp_path / "a.ipynb")
     assert (grade.submission, grade.verdict) == ("a.ipynb", "broken")
@@ -596,8 +600,7 @@ def test_the_last_attempt_counts(tmp_path):
     path = write(tmp_path / "a.ipynb", [F1_RIGHT, F1_WRONG, UNTOUCHED[0], "!ls\n" + UNTOUCHED[1]])
     answers = read_answers(path)
     assert answers["metrics.f1"].attempted
-    assert answers["metrics.f1"].definition is not None
-    assert answers["metrics.f1"].definition.name == "<cell 3>"
+    assert answers["metrics.f1"].cell == 3
     assert not answers["metrics.cheapest_threshold"].attempted
 
 
@@ -688,7 +691,7 @@ def test_of_anything_else_only_its_kind_survives(make):
 def test_what_is_too_large_is_not_sent(make):
     copy = decode(as_text(make()))
     assert kind(copy) == f"huge_or_odd_{kind(make())}"
-    assert brief(copy) == f"a huge_or_odd_{kind(make())}"
+    assert short_text(copy) == f"a huge_or_odd_{kind(make())}"
 
 
 @pytest.mark.parametrize(

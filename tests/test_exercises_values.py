@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helper_utils.teaching.compare import brief, briefly, difference
+from helper_utils.teaching.compare import difference, short_text, short_texts
 
 numbers = st.booleans() | st.integers() | st.floats()
 arrays = st.lists(st.floats(width=32), max_size=5).map(np.array)
@@ -42,8 +42,8 @@ def test_a_difference_is_one_sentence(expected, got):
 
 @given(values)
 def test_what_is_shown_is_short(value):
-    assert len(brief(value)) < 10_000
-    assert "\n" not in brief(value)
+    assert len(short_text(value)) < 10_000
+    assert "\n" not in short_text(value)
 
 
 @pytest.mark.parametrize(
@@ -71,11 +71,11 @@ def test_what_is_shown_is_short(value):
     ],
 )
 def test_values_are_shown_in_few_digits_and_without_addresses(value, text):
-    assert brief(value) == text
+    assert short_text(value) == text
 
 
 def test_a_function_is_shown_without_its_address():
-    assert not re.search("0x|at ", brief(lambda: 0))
+    assert not re.search("0x|at ", short_text(lambda: 0))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_function_is_shown_without_its_address():
     ],
 )
 def test_two_values_are_shown_with_the_digits_that_tell_them_apart(expected, got, texts):
-    assert briefly(expected, got) == texts
+    assert short_texts(expected, got) == texts
 
 
 def test_an_author_who_expects_what_cannot_be_compared_is_told():

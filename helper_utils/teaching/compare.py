@@ -75,27 +75,27 @@ def difference(expected: Any, got: Any, tolerance: float, what: str = "the resul
     elif kinds[0] == "dict":
         if got.keys() != expected.keys():
             return f"{what} has other keys than expected"
-        parts = [(f"{what} at {brief(key)}", expected[key], got[key]) for key in expected]
+        parts = [(f"{what} at {short_text(key)}", expected[key], got[key]) for key in expected]
     else:
         return "" if _equal(expected, got, tolerance, kinds[0]) else f"{what} has another value than expected"
     return next(filter(None, (difference(e, g, tolerance, part) for part, e, g in parts)), "")
 
 
-def brief(value: Any, digits: int = 4) -> str:
+def short_text(value: Any, digits: int = 4) -> str:
     """Show a value in a few characters: numbers rounded to some digits, long things cut off, no addresses."""
     try:
-        return _brief(value, digits, 0)
+        return _short_text(value, digits, 0)
     except Exception:  # a sparse tensor, say, or an object that refuses to be looked at
         return _with_article(kind(value))
 
 
-def briefly(expected: Any, got: Any) -> tuple[str, str]:
+def short_texts(expected: Any, got: Any) -> tuple[str, str]:
     """Show two values, with as many digits as it takes to see that they differ, if they do."""
     for digits in (4, 8, 17):
-        texts = brief(expected, digits), brief(got, digits)
+        texts = short_text(expected, digits), short_text(got, digits)
         if texts[0] != texts[1]:
             return texts
-    return brief(expected), brief(got)
+    return short_text(expected), short_text(got)
 
 
 def _with_article(name: str) -> str:
@@ -155,17 +155,17 @@ def _equal(expected: Any, got: Any, tolerance: float, name: str) -> bool:
     raise TypeError(f"cannot compare a value of type {type(expected).__name__}: see the docstring of difference")
 
 
-def _brief(value: Any, digits: int, depth: int) -> str:
+def _short_text(value: Any, digits: int, depth: int) -> str:
     name = kind(value)
     if name in ("tensor", "array"):
         whole = math.prod(value.shape) and all(size <= MAX_ENTRIES for size in value.shape)
         # The numbers themselves are taken before they are shown: a tensor's own text has as many digits as it likes.
-        content = _brief(_first_entries(value), digits, depth)
+        content = _short_text(_first_entries(value), digits, depth)
         return f"{name}({content})" if whole else f"{name} of shape {tuple(value.shape)}: {content}"
     if name == "int":
         return str(int(value)) if int(value).bit_length() <= MAX_BITS else f"an int of {int(value).bit_length()} bits"
     if name == "float":
-        return _brief_float(float(value), digits)
+        return _short_float(float(value), digits)
     if name in ("bool", "None"):
         return str(value)
     if name == "...":
@@ -175,10 +175,10 @@ def _brief(value: Any, digits: int, depth: int) -> str:
         limited.maxstring = MAX_CHARACTERS
         return limited.repr(str(value))
     if name in ("list", "tuple"):
-        return _brief_sequence(value, digits, depth)
+        return _short_sequence(value, digits, depth)
     if name == "dict":
         shown = [
-            f"{_brief(key, digits, depth + 1)}: {_brief(value[key], digits, depth + 1)}"
+            f"{_short_text(key, digits, depth + 1)}: {_short_text(value[key], digits, depth + 1)}"
             for key in list(value)[:MAX_ENTRIES]
         ]
         return "{" + ", ".join(shown + ["…"] * (len(value) > MAX_ENTRIES)) + "}"
@@ -191,15 +191,15 @@ def _first_entries(value: Any) -> Any:
     return _as_array(some).tolist()
 
 
-def _brief_float(value: float, digits: int) -> str:
+def _short_float(value: float, digits: int) -> str:
     text = f"{value:.{digits}g}"
     return text if any(character in text for character in ".en") else text + ".0"
 
 
-def _brief_sequence(value: Sequence[Any], digits: int, depth: int) -> str:
+def _short_sequence(value: Sequence[Any], digits: int, depth: int) -> str:
     left, right = "()" if isinstance(value, tuple) else "[]"
     if depth >= MAX_DEPTH:
         return f"{left}…{right}"
-    shown = [_brief(entry, digits, depth + 1) for entry in value[:MAX_ENTRIES]]
+    shown = [_short_text(entry, digits, depth + 1) for entry in value[:MAX_ENTRIES]]
     comma = "," if len(value) == 1 and left == "(" else ""
     return left + ", ".join(shown + ["…"] * (len(value) > MAX_ENTRIES)) + comma + right

@@ -6,7 +6,7 @@ import difflib
 import importlib
 import inspect
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -125,11 +125,16 @@ def find_exercise(name: str) -> Exercise:
     raise UnknownExerciseError(f"unknown exercise {name!r}: {hint}")
 
 
-def checked_by(decorator: ast.expr) -> str | None:
-    """Return the name in the decorator `@exercise(name)` of somebody's code, or None for any other decorator."""
-    match decorator:
-        case ast.Call(func=ast.Name(id="exercise") | ast.Attribute(attr="exercise")):
-            for value in [*decorator.args, *(keyword.value for keyword in decorator.keywords if keyword.arg == "name")]:
+def checked_by(call: ast.AST, names: Container[str] = ("exercise",)) -> str | None:
+    """Return the exercise that somebody's code names in `exercise(name)`, a decorator mostly; None for anything else.
+
+    Args:
+        call: The syntax tree of an expression.
+        names: What `exercise` is called there.
+    """
+    match call:
+        case ast.Call(func=ast.Name(id=function) | ast.Attribute(attr=function)) if function in names:
+            for value in [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "name")]:
                 if isinstance(value, ast.Constant) and isinstance(value.value, str):
                     return value.value
     return None

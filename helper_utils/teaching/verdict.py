@@ -14,7 +14,7 @@ import types
 from collections.abc import Callable
 from typing import Any, Literal
 
-from helper_utils.teaching.compare import brief, briefly, difference
+from helper_utils.teaching.compare import difference, short_text, short_texts
 from helper_utils.teaching.registry import Exercise
 from helper_utils.teaching.timeouts import ShortText, TookTooLong, run_limited
 
@@ -62,14 +62,10 @@ def check(exercise: Exercise, function: Callable[..., Any], *, seconds: float = 
         seconds: How long it may take for all cases together.
     """
     function_inside = inspect.unwrap(function) if callable(function) else function
-    if not isinstance(function_inside, types.FunctionType):
-        return Verdict("wrong", None, "The line `@exercise(...)` belongs directly over a function, `def ...`.")
-    if _is_untouched_function(function_inside):
+    if isinstance(function_inside, types.FunctionType) and _is_untouched_function(function_inside):
         return _not_attempted(exercise)
-    if not takes_parameters(function, exercise.parameters):
-        wanted = ", ".join(exercise.parameters)
-        evidence = (("expected", f"({wanted})"), ("got", f"({', '.join(inspect.signature(function).parameters)})"))
-        return Verdict("wrong", None, "Your function has other parameters than the exercise gave it.", evidence)
+    if refusal := refuse(function, exercise.parameters):
+        return refusal
 
     outcomes: list[Outcome] = []
     printed = ShortText()
@@ -117,6 +113,22 @@ def _is_placeholder(statement: ast.stmt) -> bool:
 
 
 # --------------------------------------------------------------------------------------------------------- calls
+
+
+def refuse(function: Any, parameters: list[str]) -> Verdict | None:
+    """Return the verdict on an answer that cannot be called as its exercise asks; None if it can.
+
+    Args:
+        function: What stands under the line `@exercise(...)`.
+        parameters: The names of the exercise's parameters.
+    """
+    if not callable(function) or not inspect.isfunction(inspect.unwrap(function)):
+        return Verdict("wrong", None, "The line `@exercise(...)` belongs directly over a function, `def ...`.")
+    if takes_parameters(function, parameters):
+        return None
+    got = ", ".join(inspect.signature(function).parameters)
+    evidence = (("expected", f"({', '.join(parameters)})"), ("got", f"({got})"))
+    return Verdict("wrong", None, "Your function has other parameters than the exercise gave it.", evidence)
 
 
 def takes_parameters(function: Callable[..., Any], parameters: list[str]) -> bool:
@@ -221,7 +233,7 @@ def _what_is_wrong(exercise: Exercise, expected: Outcome, got: Outcome) -> str:
 
 
 def _evidence(exercise: Exercise, number: int, expected: Outcome, got: Outcome) -> tuple[tuple[str, str], ...]:
-    texts = (brief(expected.value), got.error_text) if got.error else briefly(expected.value, got.value)
+    texts = (short_text(expected.value), got.error_text) if got.error else short_texts(expected.value, got.value)
     rows = [("input", _input(exercise, number)), ("expected", texts[0]), ("got", texts[1])]
     if got.changed:
         rows.append(("afterwards", got.changed_text))
@@ -235,7 +247,7 @@ def _input(exercise: Exercise, number: int) -> str:
 
 
 def _named(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name} = {brief(value, INPUT_DIGITS)}" for name, value in values.items())
+    return ", ".join(f"{name} = {short_text(value, INPUT_DIGITS)}" for name, value in values.items())
 
 
 def _printed(text: str) -> str:

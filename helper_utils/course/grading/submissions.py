@@ -1,10 +1,10 @@
 """Submitted notebooks as text: which exercises they answer, and what each answer needs. Nothing of them is run here.
 
-An answer is a function decorated `@exercise("name")` at the left margin of a code cell. Of several answers to one
-exercise the last one counts that is more than dots. Besides its own text an answer gets what it uses: the imports,
-functions, classes and values above it, or elsewhere in its cell, that bind or change a name it mentions
-(`table["x"] = 2`, `names.append("a")`), and what those mention in turn; `from __future__` and seeds count for all that
-follows them. All else stays untouched: trainings, plots, loops that never end, a checker that was defined anew.
+An answer is what stands under `@exercise("name")`. Of several answers to one exercise the last one counts that is more
+than dots. It runs as in the notebook: first the cells above it that bind or change a name it uses (`table = {}`,
+`table["x"] = 2`, `names.append("a")`), and the cells that these need in turn, then its own cell. Imports and seeds are
+taken one by one, so that an answer that needs `torch` does not run all that stands beside `import torch`. All other
+cells stay untouched: trainings, plots, loops that never end.
 """
 
 import __future__
@@ -12,11 +12,10 @@ import __future__
 import ast
 import copy
 import dataclasses
-import dis
 import re
-import types
+import symtable
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 from helper_utils.course.lessons import read_lesson, source
@@ -25,10 +24,9 @@ from helper_utils.teaching.registry import checked_by
 MAX_BYTES = 50_000_000  # of a notebook file, pictures included
 MAX_CODE = 1_000_000  # characters of code in it
 SEEDS = {"manual_seed", "seed", "set_seed"}  # functions that set a random generator for all that follows
+CHECKER = "<exercise>"  # what `exercise` is called in what is run: a name that no notebook can bind
 DECORATOR = re.compile(r"""^@(?:\w+\.)*exercise\(\s*["']([\w.]+)["']""", re.MULTILINE)
 TIMED_CELL = re.compile(r"\A\s*%%(?:time|timeit|capture)\b.*$", re.MULTILINE)
-LOADS = {"LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"}
-STORES = {"STORE_NAME", "STORE_GLOBAL"}
 
 
 class UnreadableError(ValueError):
@@ -36,18 +34,29 @@ class UnreadableError(ValueError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Piece:
-    """Statements of one cell that are to be run.
+class Cell:
+    """A code cell, or what of it is to be run.
 
     Attributes:
-        name: What tracebacks call the cell.
+        number: Its number in the notebook, counted from 1.
         text: The whole cell, whose lines tracebacks show.
-        tree: The statements; they keep their line numbers.
+        statements: Its statements; `exercise` is called `CHECKER` in them.
+        reads: The global names that it mentions, inside its functions too.
+        binds: The global names that it gives a value, imports apart, or into whose values it stores something.
+        calls: The global names whose values a call in it may change.
     """
 
-    name: str
+    number: int
     text: str
-    tree: ast.Module
+    statements: list[ast.stmt]
+    reads: Set[str]
+    binds: Set[str]
+    calls: Set[str]
+
+    def part(self, needed: Set[str], *, whole: bool) -> "Cell":
+        """Return the cell with the imports that are needed and the seeds, and on demand with all other statements."""
+        parts = (_part(statement, needed, whole) for statement in self.statements)
+        return dataclasses.replace(self, statements=[part for part in parts if part])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,58 +65,19 @@ class Answer:
 
     Attributes:
         exercise: The exercise's name.
-        attempted: Whether the function has a body.
+        cell: The number of its cell.
+        attempted: Whether it is more than dots.
         problem: Why it can be judged without being run: it is not Python. Else an empty string.
-        function: The function's name.
-        needed: What runs before the function, in order.
-        definition: The function, without the line `@exercise(...)`.
-        after: What its own cell defines below it and it needs, in order.
-        flags: The compiler's flags that `from __future__` above it sets.
+        cells: What runs, in order; the last one is the answer's own cell.
+        flags: The compiler's flags that `from __future__` in these cells sets.
     """
 
     exercise: str
+    cell: int
     attempted: bool
     problem: str = ""
-    function: str = ""
-    needed: tuple[Piece, ...] = ()
-    definition: Piece | None = None
-    after: tuple[Piece, ...] = ()
+    cells: tuple[Cell, ...] = ()
     flags: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class _Statement:
-    """One statement at the left margin of a cell, without the checker.
-
-    Attributes:
-        cell: The number of the cell.
-        text: The text of the cell.
-        node: The statement.
-        exercises: The exercises that it answers.
-        reads: The global names that it mentions, inside its functions too.
-        binds: The global names that it gives a value.
-        changes: The global names into whose values it stores something, such as a dict that gets an entry.
-        calls: The global names that a call in it may change, such as `names.append("a")` or `shuffle(names)`.
-        sets_seed: Whether it seeds a random generator.
-    """
-
-    cell: int
-    text: str
-    node: ast.stmt
-    exercises: tuple[str, ...]
-    reads: frozenset[str]
-    binds: frozenset[str]
-    changes: frozenset[str]
-    calls: frozenset[str]
-    sets_seed: bool
-
-    def piece(self, needed: set[str]) -> Piece:
-        """Return what is to be run; of an import only what is needed."""
-        node = self.node
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            node = copy.copy(node)
-            node.names = [alias for alias in node.names if _bound_by(alias) in needed | {"*"}]
-        return Piece(f"<cell {self.cell}>", self.text, ast.Module([node], []))
 
 
 def read_answers(path: Path) -> dict[str, Answer]:
@@ -122,23 +92,41 @@ def read_answers(path: Path) -> dict[str, Answer]:
     Raises:
         UnreadableError: It is no notebook, or too large.
     """
-    statements: list[_Statement] = []
+    cells: list[Cell] = []
     broken: dict[str, Answer] = {}
     for number, text in _code_cells(path):
         try:
-            statements += _statements(number, text)
+            cells.append(_parse(number, text))
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             reason = f"{error.msg}, line {error.lineno}" if isinstance(error, SyntaxError) else "it cannot be parsed"
             for name in DECORATOR.findall(text):
-                broken[name] = Answer(name, attempted=True, problem=f"the cell is not valid Python: {reason}")
+                broken[name] = Answer(name, number, True, f"the cell is not valid Python: {reason}")
+    checkers = _names_of_checker(cells)
+    answers = [
+        (name, attempted, index)
+        for index, cell in enumerate(cells)
+        for name, attempted in _mark_answers(cell, checkers).items()
+    ]
     found: dict[str, Answer] = {}
-    for index, statement in enumerate(statements):
-        for name in statement.exercises:
-            answer = _answer(name, statements, index)
-            if answer.attempted or name not in found:
-                found[name] = answer
+    for name, attempted, index in answers:
+        if attempted:
+            found.pop(name, None)
+            needed = _needed(cells[: index + 1])
+            found[name] = Answer(name, cells[index].number, True, "", needed, _future_flags(cells[: index + 1]))
+        elif name not in found:
+            found[name] = Answer(name, cells[index].number, False)
     # A cell that does not parse counts only where there is no other attempt.
     return found | {name: answer for name, answer in broken.items() if name not in found or not found[name].attempted}
+
+
+def found_instead(path: Path, exercise: str) -> str:
+    """Say what a submission holds of an exercise that it does not answer, such as a cell in which it is a comment."""
+    mention = re.compile(rf"""(?:@[\w.]+|exercise)\s*\(\s*(?:name\s*=\s*)?["']{re.escape(exercise)}["']""")
+    for number, cell in enumerate(read_lesson(path).cells, start=1):
+        if mention.search(source(cell)):
+            kind = "" if cell.get("cell_type") == "code" else ", which is no code,"
+            return f'cell {number}{kind} mentions it, but has no code under `@exercise("{exercise}")` that could be run'
+    return "there is no cell with this exercise"
 
 
 def _code_cells(path: Path) -> Iterator[tuple[int, str]]:
@@ -163,7 +151,7 @@ def _code_cells(path: Path) -> Iterator[tuple[int, str]]:
     yield from ((number, text) for number, text in enumerate(texts, start=1) if text.strip())
 
 
-def _statements(cell: int, text: str) -> list[_Statement]:
+def _parse(number: int, text: str) -> Cell:
     """Take a cell apart.
 
     Raises:
@@ -172,135 +160,132 @@ def _statements(cell: int, text: str) -> list[_Statement]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python's advice on the learner's code, such as on `x is 1`
         try:
-            nodes = ast.parse(text).body
+            tree = ast.parse(text)
         except SyntaxError:
             from IPython.core.inputtransformer2 import TransformerManager
 
             # Lines with % and ! are no Python, and a first line such as %%time hides the rest of the cell.
             text = TransformerManager().transform_cell(TIMED_CELL.sub("", text, count=1))
-            nodes = ast.parse(text).body
-        return [_statement(cell, text, node) for node in nodes]
+            tree = ast.parse(text)
+        table = symtable.symtable(text, "<cell>", "exec")
+    binds = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned()}
+    stores, calls = _changes(tree.body)
+    return Cell(number, text, tree.body, _global_reads(table), binds | stores, calls)
 
 
-def _statement(cell: int, text: str, node: ast.stmt) -> _Statement:
-    exercises = []
-    if isinstance(node, ast.FunctionDef):
-        exercises = [name for name in map(checked_by, node.decorator_list) if name]
-        node.decorator_list = [decorator for decorator in node.decorator_list if checked_by(decorator) is None]
-    code = compile(ast.Module([node], []), "<cell>", "exec", dont_inherit=True)
-    binds = {instruction.argval for instruction in dis.get_instructions(code) if instruction.opname in STORES}
-    return _Statement(
-        cell=cell,
-        text=text,
-        node=node,
-        exercises=tuple(exercises),
-        reads=_reads(code),
-        binds=frozenset(binds),
-        changes=_changes(node),
-        calls=_calls(node),
-        sets_seed=_sets_seed(node),
-    )
+def _global_reads(table: symtable.SymbolTable) -> set[str]:
+    """Return the global names that a scope and the scopes in it mention."""
+    is_module = table.get_type() == "module"
+    symbols = [symbol for symbol in table.get_symbols() if symbol.is_referenced() and (is_module or symbol.is_global())]
+    own = {symbol.get_name() for symbol in symbols}
+    return own.union(*map(_global_reads, table.get_children()))
 
 
-def _reads(code: types.CodeType) -> frozenset[str]:
-    """Return the global names that compiled code mentions; its local ones have operations of their own."""
-    own = {instruction.argval for instruction in dis.get_instructions(code) if instruction.opname in LOADS}
-    inner = (constant for constant in code.co_consts if isinstance(constant, types.CodeType))
-    return frozenset(own).union(*map(_reads, inner))
+def _changes(statements: list[ast.stmt]) -> tuple[set[str], set[str]]:
+    """Return the names into whose values statements store (`a[k] = v`), and those that their calls may change.
+
+    These are calls such as `a.append(v)`, `shuffle(a)` and `zeros_(a)`, in loops too. A definition changes something
+    only when it is called.
+    """
+    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    stores, calls = set(), set()
+    for node in (node for s in statements if not isinstance(s, definitions) for node in ast.walk(s)):
+        match node:
+            case ast.Subscript(ctx=ast.Store() | ast.Del()) | ast.Attribute(ctx=ast.Store() | ast.Del()):
+                stores.add(_root(node))
+            case ast.Call(func=function, args=arguments):
+                if isinstance(function, ast.Attribute):
+                    calls.add(_root(function))
+                if _last_name(function) == "shuffle" or _last_name(function).endswith("_"):
+                    calls.update(map(_root, arguments))
+    return stores, calls
 
 
-def _changes(node: ast.stmt) -> frozenset[str]:
-    """Return the names into whose values a statement stores: `a[k] = v`, `a.b = v`, `del a[k]`, in loops too."""
-    places = [part for part in _parts(node) if isinstance(part, ast.Subscript | ast.Attribute)]
-    return frozenset(_root(place) for place in places if isinstance(place.ctx, ast.Store | ast.Del))
-
-
-def _calls(node: ast.stmt) -> frozenset[str]:
-    """Return the names that calls in a statement may change: `a.append(v)`, `shuffle(a)`, `zeros_(a)`, in loops too."""
-    calls = [part for part in _parts(node) if isinstance(part, ast.Call)]
-    owners = [call.func for call in calls if isinstance(call.func, ast.Attribute)]
-    in_place = [call for call in calls if _called(call) == "shuffle" or _called(call).endswith("_")]
-    return frozenset(map(_root, [*owners, *(argument for call in in_place for argument in call.args)]))
-
-
-def _called(call: ast.Call) -> str:
-    """Return the last name of what is called, such as `zeros_` of `torch.nn.init.zeros_(w)`."""
-    match call.func:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-    return ""
-
-
-def _parts(node: ast.stmt) -> list[ast.AST]:
-    """Return all nodes of a statement; none of a definition, which changes something only when it is called."""
-    is_definition = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    return [] if is_definition else list(ast.walk(node))
-
-
-def _root(node: ast.expr) -> str:
+def _root(node: ast.AST) -> str:
     """Return the name at which a chain of attributes and indices begins, such as `a` of `a.b[0].c`."""
     while isinstance(node, ast.Attribute | ast.Subscript):
         node = node.value
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _sets_seed(node: ast.stmt) -> bool:
-    match node:
-        case ast.Expr(ast.Call() as call) | ast.Assign(value=ast.Call() as call):
-            return _called(call) in SEEDS
+def _last_name(function: ast.AST) -> str:
+    """Return the last name of what is called, such as `zeros_` of `torch.nn.init.zeros_`."""
+    match function:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""
+
+
+def _sets_seed(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Expr(ast.Call(func=function)) | ast.Assign(value=ast.Call(func=function)):
+            return _last_name(function) in SEEDS
     return False
 
 
-def _answer(name: str, statements: list[_Statement], index: int) -> Answer:
-    """Collect what belongs to the answer that is the statement at this index."""
-    from helper_utils.teaching.verdict import is_untouched
-
-    statement = statements[index]
-    assert isinstance(statement.node, ast.FunctionDef)  # noqa: S101 - only these have exercises
-    function = statement.node.name
-    if is_untouched(statement.node):
-        return Answer(name, attempted=False)
-    usable = [i for i, other in enumerate(statements) if i < index or (i > index and other.cell == statement.cell)]
-    usable = [i for i in usable if i < index or function not in statements[i].binds]
-    # Imported modules have functions, not methods: a call such as `torch.save(...)` changes nothing that is needed.
-    imports = (other for other in statements if isinstance(other.node, ast.Import | ast.ImportFrom))
-    imported = set().union(*(other.binds for other in imports))
-    seeds = {i for i in usable if i < index and statements[i].sets_seed}
-    needed, chosen = set(statement.reads).union(*(statements[i].reads for i in seeds)), seeds
-
-    def is_needed(other: _Statement) -> bool:
-        touched = other.binds | other.changes | (other.calls - imported)
-        return bool(touched & needed or _star(other))
-
-    while new := [i for i in usable if i not in chosen and is_needed(statements[i])]:
-        chosen.update(new)
-        needed.update(*(statements[i].reads for i in new))
-    pieces = {i: statements[i].piece(needed) for i in sorted(chosen)}
-    definition = statement.piece(needed)
-    return Answer(
-        name,
-        attempted=True,
-        function=function,
-        needed=tuple(piece for i, piece in pieces.items() if i < index),
-        definition=definition,
-        after=tuple(piece for i, piece in pieces.items() if i > index),
-        flags=_future_flags(statements[:index]),
-    )
-
-
-def _future_flags(statements: list[_Statement]) -> int:
-    """Return the compiler's flags of the `from __future__ import ...` among some statements."""
-    imports = [s.node for s in statements if isinstance(s.node, ast.ImportFrom) and s.node.module == "__future__"]
-    names = [alias.name for node in imports for alias in node.names]
-    return sum({getattr(__future__, name).compiler_flag for name in names if name in __future__.all_feature_names})
-
-
-def _star(statement: _Statement) -> set[str]:
-    """Return `*` for `from ... import *`, which may bind any name."""
-    node = statement.node
-    return {"*"} if isinstance(node, ast.ImportFrom) and node.names[0].name == "*" else set()
+def _part(statement: ast.stmt, needed: Set[str], whole: bool) -> ast.stmt | None:
+    """Return what of a statement is to be run; `import *` may bind any name."""
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        part = copy.copy(statement)
+        part.names = [alias for alias in part.names if _bound_by(alias) in needed | {"*"}]
+        return part if part.names else None
+    return statement if whole or _sets_seed(statement) else None
 
 
 def _bound_by(alias: ast.alias) -> str:
     """Return the name that an import binds: `import a.b` binds `a`."""
     return alias.asname or alias.name.partition(".")[0]
+
+
+def _names_of_checker(cells: list[Cell]) -> set[str]:
+    """Return `exercise` and what else the notebook calls it: `... import exercise as ex`, `ex = hu.exercise`."""
+    names = {"exercise"}
+    for node in (node for cell in cells for statement in cell.statements for node in ast.walk(statement)):
+        match node:
+            case ast.alias(name="exercise", asname=str(name)):
+                names.add(name)
+            case ast.Assign(
+                targets=[ast.Name(id=name)], value=ast.Name(id="exercise") | ast.Attribute(attr="exercise")
+            ):
+                names.add(name)
+    return names
+
+
+def _mark_answers(cell: Cell, checkers: Set[str]) -> dict[str, bool]:
+    """Rename `exercise` to `CHECKER` in a cell; return which exercises it answers, and whether with more than dots."""
+    from helper_utils.teaching.verdict import is_untouched
+
+    nodes = [node for statement in cell.statements for node in ast.walk(statement)]
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef) and is_untouched(node)]
+    untouched = [decorator for function in functions for decorator in function.decorator_list]
+    found: dict[str, bool] = {}
+    for node in nodes:
+        if isinstance(node, ast.Call) and (name := checked_by(node, checkers)):
+            node.func = ast.copy_location(ast.Name(CHECKER, ast.Load()), node.func)
+            node.args, node.keywords = [ast.copy_location(ast.Constant(name), node.func)], []
+            found[name] = found.get(name, False) or node not in untouched
+    return found
+
+
+def _needed(cells: list[Cell]) -> tuple[Cell, ...]:
+    """Return what of some cells is to be run before the last one, and that one."""
+    *above, own = cells
+    statements = [statement for cell in cells for statement in cell.statements]
+    # Imported modules have functions, not methods: a call such as `torch.save(...)` changes nothing that is needed.
+    imports = [statement for statement in statements if isinstance(statement, ast.Import | ast.ImportFrom)]
+    imported = {_bound_by(alias) for statement in imports for alias in statement.names}
+    seeds = [node for statement in statements if _sets_seed(statement) for node in ast.walk(statement)]
+    needed = set(own.reads).union(node.id for node in seeds if isinstance(node, ast.Name))
+    chosen = {own.number}
+    while new := [c for c in above if c.number not in chosen and (c.binds | c.calls - imported) & needed]:
+        chosen.update(cell.number for cell in new)
+        needed.update(*(cell.reads for cell in new))
+    parts = [cell.part(needed, whole=cell.number in chosen) for cell in cells]
+    return tuple(part for part in parts if part.statements or part.number == own.number)
+
+
+def _future_flags(cells: list[Cell]) -> int:
+    """Return the compiler's flags of the `from __future__ import ...` among some cells."""
+    nodes = [node for cell in cells for node in cell.statements if isinstance(node, ast.ImportFrom)]
+    names = {alias.name for node in nodes if node.module == "__future__" for alias in node.names}
+    return sum(getattr(__future__, name).compiler_flag for name in names & set(__future__.all_feature_names))

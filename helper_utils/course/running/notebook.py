@@ -25,7 +25,8 @@ UNREADABLE, INTERRUPTED, NOT_RUN = "unreadable", "interrupted", "not run"
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 KERNEL = "python3"
-CONTROLS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x1f\x7f]")  # colours, and what else a terminal obeys
+# Colours, and what else a terminal obeys; characters that turn the direction of what is shown after them.
+CONTROLS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 PACKAGE_PARENT = Path(__file__).resolve().parents[3]
 
 

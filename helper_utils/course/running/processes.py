@@ -7,6 +7,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import psutil
@@ -63,6 +64,42 @@ def kill_tree(process: psutil.Process, *, keep_root: bool = False) -> None:
         for member in [*process.children(recursive=True), *([] if keep_root else [process])]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.kill()
+
+
+def end_process(process: BaseProcess) -> None:
+    """Kill a process that may lead a session of its own, and everything that it has started there."""
+    if process.pid is None:
+        return
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(process.pid) == process.pid:
+                os.killpg(process.pid, signal.SIGSTOP)  # so that nothing more is started meanwhile
+    if process.is_alive():
+        with contextlib.suppress(psutil.Error):
+            kill_tree(psutil.Process(process.pid))
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)  # also what has been left behind by its own parent
+    process.join()
+
+
+def kill_marked(folder: str) -> None:
+    """Kill all processes whose folder for temporary files is this one, wherever in the tree of processes they are."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get("TMPDIR") == folder:
+                process.kill()
+
+
+def memory_mb(process: BaseProcess) -> float:
+    """Return how much memory a process holds together with all that it has started."""
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        root = psutil.Process(process.pid)
+        for member in [root, *root.children(recursive=True)]:
+            with contextlib.suppress(psutil.Error):
+                total += member.memory_info().rss
+    return total / 1e6
 
 
 @contextlib.contextmanager

@@ -1,0 +1,122 @@
+"""The process that judges answers: it holds the exercises, and sees nothing of an answer but what came of it."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import threading
+from multiprocessing.connection import Connection
+from typing import Any
+
+from helper_utils.course.running.processes import end_process, end_with_parent
+
+SECONDS_TO_JUDGE = 120.0  # an answer, the start of the process included
+
+
+class Judge:
+    """The judge's process, seen from outside; one that has ended, or does not answer in time, is started again."""
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+        self._lock = threading.Lock()
+        self._process: Any = None
+
+    def ask(self, question: str, *arguments: Any) -> dict[str, Any]:
+        """Ask `describe` or `judge`, and return what they return; an `error` where no answer comes."""
+        with self._lock:
+            # A pipe blocks for ever where the other side is stuck, so the time limit is the end of the process.
+            if not (self._process and self._process.is_alive()):
+                self.end()
+                self._connection, theirs = self._context.Pipe()
+                self._process = self._context.Process(target=run_judge, args=(theirs,), daemon=True)
+                self._process.start()
+                theirs.close()
+            in_time = threading.Timer(SECONDS_TO_JUDGE, end_process, [self._process])
+            in_time.start()
+            try:
+                self._connection.send((question, arguments))
+                return self._connection.recv()
+            except (OSError, EOFError):
+                return {"error": f"the process that judges ended, or took longer than {SECONDS_TO_JUDGE:g} s"}
+            finally:
+                in_time.cancel()
+
+    def end(self) -> None:
+        """End the process."""
+        if self._process:
+            self._connection.close()
+            end_process(self._process)
+
+
+def run_judge(connection: Connection) -> None:
+    """Answer questions about exercises until the other side hangs up; this is the process's main function.
+
+    A question is a name of a function below and its arguments, the reply what it returns.
+    """
+    if hasattr(os, "setsid"):
+        os.setsid()
+    end_with_parent()
+    functions = {function.__name__: function for function in (describe, judge)}
+    with contextlib.suppress(EOFError):
+        while True:
+            name, arguments = connection.recv()
+            try:
+                connection.send(functions[name](*arguments))
+            except Exception as error:  # one answer with strange results must not stop the others
+                connection.send({"error": f"could not be judged: {type(error).__name__}: {error}"})
+
+
+def describe(name: str) -> dict[str, Any]:
+    """Return what an answer's process must know of an exercise: `parameters`, `cases`, `n_cases`; or the `error`."""
+    from helper_utils.teaching.codec import encode
+    from helper_utils.teaching.registry import UnknownExerciseError, find_exercise
+
+    try:
+        exercise = find_exercise(name)
+    except UnknownExerciseError as error:
+        return {"error": str(error)}
+    return {
+        "parameters": exercise.parameters,
+        "cases": json.dumps(encode([tuple(case) for case in exercise.cases])),
+        "n_cases": len(exercise.cases),
+    }
+
+
+def judge(name: str, messages: list[Any], seconds: float | None) -> dict[str, Any]:
+    """Judge an answer by what came of it.
+
+    Args:
+        name: The exercise's name.
+        messages: What `run_answer` sent for each case.
+        seconds: The time limit if the answer exceeded it, else None.
+
+    Returns:
+        `verdict`, `misconception`, `message` and `evidence`; or the `error` where the messages make no sense.
+    """
+    from helper_utils.teaching.registry import find_exercise
+    from helper_utils.teaching.verdict import judge_outcomes, too_long_verdict
+
+    exercise = find_exercise(name)
+    try:
+        outcomes = [_outcome(message) for message in messages]
+    except (ValueError, KeyError, TypeError):
+        return {"error": "its process sent something that is no result"}
+    if seconds is not None:
+        verdict = too_long_verdict(exercise, min(len(outcomes), len(exercise.cases) - 1), seconds, False)
+    else:
+        verdict = judge_outcomes(exercise, outcomes)
+    return dataclasses.asdict(verdict)
+
+
+def _outcome(message: Any) -> Any:
+    from helper_utils.teaching.codec import decode
+    from helper_utils.teaching.verdict import Outcome
+
+    return Outcome(
+        value=decode(message["value"]),
+        error=str(message["error"]),
+        error_text=str(message["error_text"]),
+        changed=tuple(map(str, message["changed"])),
+        changed_text=str(message["changed_text"]),
+        printed=str(message["printed"]),
+    )
