@@ -20,13 +20,15 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from helper_utils.course.commands.grade import find_submissions
 from helper_utils.course.errors import CourseError
 from helper_utils.course.grading.grader import Grader, Limits, lesson_of
+from helper_utils.course.grading.judge import Judge
 from helper_utils.course.grading.submissions import UnreadableError, read_answers
 from helper_utils.course.reports.tables import as_csv
+from helper_utils.course.running.processes import process_context
 from helper_utils.teaching.codec import decode, encode
 from helper_utils.teaching.compare import difference, kind, short_text
 from helper_utils.teaching.registry import exercises_of, find_exercise, topics
 
-PATIENCE = 120  # seconds until a test that waits gives up
+PATIENCE = 600  # seconds until a test that waits gives up
 TIMEOUT = 10  # seconds for an answer, on a busy machine
 MEMORY = 1000  # MB
 
@@ -118,6 +120,52 @@ HONEST["seeds, postponed annotations and windows.ipynb"] = (
         RECALL_RIGHT,
     ],
     ALL_RIGHT,
+)
+
+# A function of another exercise is the student's own where that is right, else the course's, as in the notebook.
+USES_F1 = THRESHOLD + "assert f1(1, 1, 0) == 2 / 3\n    {}\n    return false_alarm / (miss + false_alarm)"
+HONEST["uses a right answer.ipynb"] = (
+    [IMPORTS, F1_RIGHT, USES_F1.format("assert f1.__code__.co_filename == '<cell 3>'"), RECALL_RIGHT],
+    ALL_RIGHT,
+)
+HONEST["uses a wrong answer.ipynb"] = (
+    [IMPORTS, F1 + "return 0.5", USES_F1.format("assert f1.__code__.co_filename[0] != '<'"), RECALL_RIGHT],
+    ["wrong", "right", "right"],
+)
+HONEST["uses dots.ipynb"] = (
+    [IMPORTS, UNTOUCHED[0], USES_F1.format(""), RECALL_RIGHT],
+    ["not attempted", "right", "right"],
+)
+HONEST["uses itself.ipynb"] = (
+    [
+        IMPORTS,
+        F1.replace("fn: int", "fn: int, again: bool = True")
+        + "return f1(tp, fp, fn, False) if again else 2 * tp / (2 * tp + fp + fn) if tp else 0.0",
+        *RIGHT[1:],
+    ],
+    ALL_RIGHT,
+)
+HONEST["other forms.ipynb"] = (
+    [
+        "import helper_utils as hu, torch\nfrom helper_utils import exercise as ex",
+        'f1 = ex("metrics.f1")(lambda tp, fp, fn: 2 * tp / (2 * tp + fp + fn) if tp else 0.0)',
+        "if True:\n    " + THRESHOLD_RIGHT.replace("@exercise", "@hu.exercise").replace("\n", "\n    "),
+        "check = hu.exercise\n" + RECALL_RIGHT.replace("@exercise", "@check"),
+    ],
+    ALL_RIGHT,
+)
+HONEST["forms that are no function.ipynb"] = (
+    [
+        IMPORTS,
+        F1_RIGHT.replace("def", "async def"),
+        '@exercise("metrics.cheapest_threshold")\nclass cheapest_threshold:\n    x = 1',
+        "if False:\n    " + RECALL_RIGHT.replace("\n", "\n    "),
+    ],
+    ["wrong", "wrong", "wrong"],
+)
+HONEST["commented out 01_metrics.ipynb"] = (
+    [IMPORTS, "# " + F1_RIGHT.replace("\n", "\n# "), *RIGHT[1:]],
+    ["missing", "right", "right"],
 )
 
 CHECKER = "helper_utils.teaching.verdict"
@@ -257,11 +305,24 @@ UNFAIR = {
             F1 + "import subprocess, sys\n"
             "    subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=False)\n"
             "    return 2 * tp / (2 * tp + fp + fn) if tp else 0.0",
-            *RIGHT[1:],
+            "daemon = 'import os, time; os.setsid(); os.fork() and os._exit(0); os.setsid(); time.sleep(600)'",
+            THRESHOLD + "import os, subprocess, sys\n"
+            "    subprocess.Popen([sys.executable, '-c', daemon], start_new_session=True).wait()\n"
+            "    return false_alarm / (miss + false_alarm)",
+            "import os, time\ndef leave_one():\n    if hasattr(os, 'fork') and not os.path.exists('left'):\n"
+            "        open('left', 'w').close()\n        if not os.fork():\n            os.setsid()\n"
+            "            if not os.fork():\n                os.setsid()\n                time.sleep(600)\n"
+            "            os._exit(0)",
+            RECALL_RIGHT.replace("    right,", "    leave_one()\n    right,"),
         ],
         ALL_RIGHT,
     ),
-}
+    "turns \u202e what is shown.ipynb": (
+        [IMPORTS, F1 + "raise ValueError('a\u202eb\x9b1m')", THRESHOLD_RIGHT, RECALL_RIGHT,
+         '@exercise("metrics.\u2066f1")\ndef f(): return 1'],
+        ["wrong", "right", "right"],
+    ),
+}  # fmt: skip
 CLASS = HONEST | UNFAIR
 PASSED_OVER = ["cleo/01_metrics.ipynb.json", "dan/01_metrics.ipynb.txt", "eve.zip", "finn/01_metrics.py"]
 
@@ -313,7 +374,7 @@ def left_behind(scratch: Path, give_up_after: float = 10) -> list[str]:
         found = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get("TMPDIR") == str(scratch):
+                if process.environ().get("TMPDIR", "").startswith(str(scratch)):
                     found.append(" ".join(process.cmdline()))
             except psutil.Error:
                 continue
@@ -359,7 +420,12 @@ def graded(tmp_path_factory, lessons: Path, scratch: Path) -> tuple[Path, Path, 
 @pytest.mark.parametrize("name", CLASS)
 def test_every_submission_gets_its_verdicts(graded, name):
     grades = json.loads((graded[0] / "grades.json").read_text(encoding="utf-8"))
-    rows = {grade["exercise"]: grade for grade in grades if grade["submission"] == name}
+    shown = name.replace("\u202e ", "")
+    rows = {
+        grade["exercise"]: grade
+        for grade in grades
+        if grade["submission"] == shown and grade["exercise"] in (*NAMES, "")
+    }
     found = {exercise: ": ".join(filter(None, [g["verdict"], g["misconception"]])) for exercise, g in rows.items()}
     if CLASS[name][1] == ["broken: whole"]:
         assert found == {"": "broken"}
@@ -387,6 +453,11 @@ def test_every_submission_gets_its_verdicts(graded, name):
         ("cells deleted 01_metrics.ipynb", "metrics.macro_recall", "there is no cell"),
         ("package that is not there.ipynb", "metrics.f1", "What the answer uses failed: ModuleNotFoundError"),
         ("package that is not there.ipynb", "metrics.macro_recall", "FileNotFoundError"),
+        ("forms that are no function.ipynb", "metrics.f1", "a coroutine"),
+        ("forms that are no function.ipynb", "metrics.cheapest_threshold", "directly over a function"),
+        ("forms that are no function.ipynb", "metrics.macro_recall", "Nothing in the cell reaches"),
+        ("commented out 01_metrics.ipynb", "metrics.f1", "cell 3 mentions it, but has no code under"),
+        ("turns what is shown.ipynb", "metrics. f1", "unknown exercise"),
         ("chris/01_metrics.ipynb", "metrics.f1", "input: tp = 1, fp = 1, fn = 0; expected: 0.6667; got: 0.123"),
         ("chris/01_metrics.ipynb", "metrics.cheapest_threshold", "in line 3: return undefined_name"),
         ("chris/01_metrics.ipynb", "metrics.macro_recall", "printed: thinking"),
@@ -407,7 +478,14 @@ def test_what_is_no_notebook_by_its_name_has_a_row_that_says_so_and_shadows_have
     for name in PASSED_OVER:
         assert "passed over" in notes[name]
         assert f"{name}: passed over" in graded[2]
-    assert set(notes) == {*CLASS, *PASSED_OVER}
+    assert set(notes) == {name.replace("\u202e ", "") for name in (*CLASS, *PASSED_OVER)}
+
+
+@pytest.mark.slow
+def test_no_text_of_a_submission_turns_or_colours_what_is_shown(graded):
+    output, _, text = graded
+    for shown in (text, *((output / name).read_text(encoding="utf-8") for name in ("grades.csv", "index.html"))):
+        assert not set(shown) & {"\u202e", "\u2066", "\x9b", "\x1b"}
 
 
 @pytest.mark.slow
@@ -483,6 +561,41 @@ def test_no_answer_outlives_a_killed_grading(tmp_path, lessons, scratch):
     process.communicate()
     assert marker.exists()
     assert left_behind(scratch) == []
+
+
+@pytest.mark.slow
+def test_a_killed_grading_keeps_what_is_finished(tmp_path, lessons, scratch):
+    write(tmp_path / "class" / "a.ipynb", [IMPORTS, *RIGHT])
+    write(tmp_path / "class" / "b.ipynb", [IMPORTS, F1 + "while True: pass"])
+    process = start(
+        *("grade", tmp_path / "class", "--notebooks", lessons, "--jobs", "1", "--timeout", "300"),
+        *("--output", tmp_path / "grades"),
+        TMPDIR=str(scratch),
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("1/2 a.ipynb")
+    process.kill()
+    process.communicate()
+    assert [row["verdict"] for row in json.loads((tmp_path / "grades" / "grades.json").read_text())] == ALL_RIGHT
+    assert {path.name for path in (tmp_path / "grades").glob("[!.]*")} == {"grades.csv", "grades.json", "index.html"}
+    assert left_behind(scratch) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_judge_that_is_dead_or_stuck_is_started_again(monkeypatch, number):
+    judge = Judge(process_context([]))
+    try:
+        assert judge.ask("describe", NAMES[0])["n_cases"] > 0
+        monkeypatch.setattr("helper_utils.course.grading.judge.SECONDS_TO_JUDGE", 0.5)
+        os.kill(judge._process.pid, number)
+        first = judge.ask("describe", NAMES[0])
+        assert number == signal.SIGKILL or "took longer than 0.5 s" in first["error"]
+        monkeypatch.setattr("helper_utils.course.grading.judge.SECONDS_TO_JUDGE", PATIENCE)
+        assert judge.ask("describe", NAMES[0])["n_cases"] > 0
+    finally:
+        judge.end()
 
 
 def test_the_command_itself_loads_no_torch():

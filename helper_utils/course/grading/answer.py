@@ -6,6 +6,7 @@ back what came of each call as data. What the answer does to that process, the c
 
 import ast
 import contextlib
+import ctypes
 import inspect
 import json
 import linecache
@@ -21,6 +22,7 @@ from helper_utils.course.grading.submissions import CHECKER, Answer, Cell
 from helper_utils.course.running.processes import end_with_parent, unblock_interrupts
 
 MAX_FILE_BYTES = 100_000_000  # that an answer may write into one file
+PR_SET_CHILD_SUBREAPER = 36  # of Linux
 MAX_CHARACTERS = 10_000  # of a text that an answer's process sends
 
 
@@ -85,6 +87,8 @@ def _cut_off(scratch: str) -> None:
     """Cut this process off: from the terminal and its Ctrl-C, from our folders, and from life after its parent."""
     if hasattr(os, "setsid"):
         os.setsid()
+    if sys.platform == "linux":  # what it starts stays below it, also when the process in between has ended
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     os.chdir(scratch)
     os.environ["HELPER_UTILS_PROGRESS"] = "off"
     os.environ["MPLBACKEND"] = "agg"  # a window would wait for somebody to close it

@@ -26,7 +26,6 @@ class Judge:
         with self._lock:
             # A pipe blocks for ever where the other side is stuck, so the time limit is the end of the process.
             if not (self._process and self._process.is_alive()):
-                self.end()
                 self._connection, theirs = self._context.Pipe()
                 self._process = self._context.Process(target=run_judge, args=(theirs,), daemon=True)
                 self._process.start()
@@ -37,6 +36,7 @@ class Judge:
                 self._connection.send((question, arguments))
                 return self._connection.recv()
             except (OSError, EOFError):
+                self.end()
                 return {"error": f"the process that judges ended, or took longer than {SECONDS_TO_JUDGE:g} s"}
             finally:
                 in_time.cancel()
@@ -46,6 +46,7 @@ class Judge:
         if self._process:
             self._connection.close()
             end_process(self._process)
+            self._process = None
 
 
 def run_judge(connection: Connection) -> None:
