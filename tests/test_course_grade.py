@@ -132,6 +132,10 @@ HONEST["uses a wrong answer.ipynb"] = (
     [IMPORTS, F1 + "return 0.5", USES_F1.format("assert f1.__code__.co_filename[0] != '<'"), RECALL_RIGHT],
     ["wrong", "right", "right"],
 )
+HONEST["uses an answer under another name.ipynb"] = (
+    [IMPORTS, F1_RIGHT.replace("def f1", "def mine"), USES_F1.format("assert f1 is mine"), RECALL_RIGHT],
+    ALL_RIGHT,
+)
 HONEST["uses dots.ipynb"] = (
     [IMPORTS, UNTOUCHED[0], USES_F1.format(""), RECALL_RIGHT],
     ["not attempted", "right", "right"],

@@ -102,11 +102,13 @@ def read_answers(path: Path) -> dict[str, Answer]:
             for name in DECORATOR.findall(text):
                 broken[name] = Answer(name, number, True, f"the cell is not valid Python: {reason}")
     checkers = _names_of_checker(cells)
-    answers = [
-        (name, attempted, index)
-        for index, cell in enumerate(cells)
-        for name, attempted in _mark_answers(cell, checkers).items()
+    marked = [_mark_answers(cell, checkers) for cell in cells]
+    # An answer also gets the name of its exercise, whatever the student calls it.
+    cells = [
+        dataclasses.replace(cell, binds=cell.binds | set(map(function_name, answered)))
+        for cell, answered in zip(cells, marked, strict=True)
     ]
+    answers = [(name, attempted, i) for i, answered in enumerate(marked) for name, attempted in answered.items()]
     found: dict[str, Answer] = {}
     for name, attempted, index in answers:
         if attempted:
@@ -127,6 +129,11 @@ def found_instead(path: Path, exercise: str) -> str:
             kind = "" if cell.get("cell_type") == "code" else ", which is no code,"
             return f'cell {number}{kind} mentions it, but has no code under `@exercise("{exercise}")` that could be run'
     return "there is no cell with this exercise"
+
+
+def function_name(exercise: str) -> str:
+    """Return the name that the function of an exercise has in the cells below it."""
+    return exercise.rpartition(".")[2]
 
 
 def _code_cells(path: Path) -> Iterator[tuple[int, str]]:
