@@ -14,6 +14,7 @@ from torch import Tensor
 from torchmetrics.functional import classification
 
 from helper_utils import metrics
+from helper_utils.data.datasets import Dataset, Part
 
 AVERAGES = ("macro", "micro", "weighted")
 
@@ -409,3 +410,95 @@ PROBABILITIES = torch.tensor([[0.5, 0.5], [0.2, 0.8], [1.0, 0.0]])
 def test_bad_input_says_what_is_wrong(call, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# ------------------------------------------------------------------------------------------ costs and experiments
+
+
+def test_mean_cost_counts_misses_and_false_alarms() -> None:
+    values, targets = torch.tensor([0.9, 0.5, 0.4, 0.1]), torch.tensor([1, 0, 1, 0])
+    assert metrics.mean_cost(values, targets, 0.5, miss=10, false_alarm=1) == (10 + 1) / 4  # 0.5 raises the alarm
+    assert metrics.mean_cost(values, targets, 0.4, miss=10, false_alarm=1) == 1 / 4
+    assert metrics.mean_cost(values, targets, math.inf, miss=10, false_alarm=1) == 20 / 4
+    with pytest.raises(ValueError, match="2 predictions and 1 targets"):
+        metrics.mean_cost(values[:2], targets[:1], 0.5, 1, 1)
+
+
+def test_linear_runs_are_the_plain_loop_of_each_run() -> None:
+    generator = torch.Generator().manual_seed(0)
+    inputs, targets = torch.randn(3, 30, 4, generator=generator), torch.randint(3, (3, 30), generator=generator)
+    weights = torch.tensor([1.0, 2.0, 0.5])
+    runs = metrics.train_linear_runs(inputs, targets, 3, weights, n_steps=20)
+    for run in range(3):
+        model = torch.nn.Linear(4, 3)
+        torch.nn.init.zeros_(model.weight)
+        torch.nn.init.zeros_(model.bias)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.2)
+        for _ in range(20):
+            losses = torch.nn.functional.cross_entropy(
+                model(inputs[run]), targets[run], weight=weights, reduction="none"
+            )
+            optimizer.zero_grad()
+            losses.mean().backward()
+            optimizer.step()
+        torch.testing.assert_close(runs(inputs)[run], model(inputs[run]).detach(), rtol=1e-3, atol=1e-4)
+    assert repr(runs) == "LinearRuns(3 runs x 4 features x 3 classes)"
+
+
+def test_linear_runs_refuse_shapes_that_do_not_go_together() -> None:
+    with pytest.raises(ValueError, match=r"targets \(runs, N\), not \(2, 5, 3\) and \(2, 4\)"):
+        metrics.train_linear_runs(torch.zeros(2, 5, 3), torch.zeros(2, 4, dtype=torch.long), 2)
+
+
+def small_data(n_rare: int = 40) -> Dataset:
+    """Three classes; the image of example i holds i, so that a row is known by its pixels."""
+    targets = torch.tensor([0] * 100 + [1] * 100 + [2] * n_rare)
+    inputs = torch.arange(len(targets), dtype=torch.float32)[:, None, None, None].expand(-1, 1, 2, 2).clone()
+    parts = [Part(inputs + 1000 * k, targets) for k in range(3)]
+    return Dataset("numbers", *parts, class_names=("a", "b", "c"), mean=torch.zeros(1), std=torch.ones(1))
+
+
+def test_rare_class_runs_have_the_share_and_share_no_image() -> None:
+    drawn = metrics.draw_rare_class_runs(small_data(), [0, 1], rare_share=0.1, thumbnail=2, n_train=80, n_held_out=60)
+    assert drawn.train.inputs.shape == (2, 80, 4)
+    assert drawn.train.targets.sum(dim=1).tolist() == [8, 8]
+    assert drawn.val.targets.sum(dim=1).tolist() == drawn.test.targets.sum(dim=1).tolist() == [6, 6]
+    for run in range(2):
+        held_out = torch.cat([drawn.val.inputs[run, :, 0], drawn.test.inputs[run, :, 0]])
+        assert len(held_out.unique()) == len(held_out) == 120
+    assert not torch.equal(drawn.test.inputs[0], drawn.test.inputs[1])
+    assert "2 runs x 4 features; train 80 images (8 rare)" in repr(drawn)
+
+
+def test_rare_class_runs_of_very_few_images() -> None:
+    drawn = metrics.draw_rare_class_runs(small_data(n_rare=3), [0], rare_share=0.05, thumbnail=1)
+    assert drawn.train.targets.sum() >= 2
+    assert drawn.val.targets.sum() == drawn.test.targets.sum() == 3  # all six
+
+
+@pytest.mark.parametrize(
+    ("n_rare", "share", "message"),
+    [(1, 0.1, r"class 'c' has 1 training images, at least 2 are needed"), (40, 0.0, "rare_share must be above 0")],
+)
+def test_rare_class_runs_say_what_is_missing(n_rare: int, share: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        metrics.draw_rare_class_runs(small_data(n_rare), [0], share, 2)
+
+
+def test_runs_are_drawn_with_as_many_images_of_each_class() -> None:
+    drawn = metrics.draw_runs(small_data(), [3, 4], 5)
+    assert drawn.inputs.shape == (2, 15, 64)
+    assert all(targets.bincount().tolist() == [5, 5, 5] for targets in drawn.targets)
+    with pytest.raises(ValueError, match="n_per_class must be at most 40"):
+        metrics.draw_runs(small_data(), [3], 41)
+
+
+def test_normal_scores_have_the_area_that_is_asked_for() -> None:
+    for auc in (0.5, 0.8, 0.95):
+        assert metrics.roc_auc(*metrics.normal_scores(auc, 400, 900)) == pytest.approx(auc, abs=1e-3)
+
+
+def test_repeated_negatives() -> None:
+    values, targets = metrics.repeat_negatives(torch.tensor([0.3, 0.7]), torch.tensor([0, 1]), 3)
+    assert values.tolist() == pytest.approx([0.3, 0.3, 0.3, 0.7])
+    assert targets.tolist() == [0, 0, 0, 1]

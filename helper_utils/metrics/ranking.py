@@ -88,6 +88,26 @@ def average_precision(scores: Tensor, targets: Tensor) -> float:
     return ((recall[:-1] - recall[1:]) * precision[:-1]).sum().item()
 
 
+def mean_cost(scores: Tensor, targets: Tensor, threshold: float, miss: float, false_alarm: float) -> float:
+    """Return what an example costs on average when a score of the threshold or more raises the alarm.
+
+    Args:
+        scores: Shape (N,).
+        targets: 1 for positive, 0 for negative, shape (N,).
+        threshold: From which score on there is an alarm.
+        miss: The cost of a positive without alarm.
+        false_alarm: The cost of a negative with alarm.
+
+    Raises:
+        ValueError: The two differ in length, or a target is not 0 or 1.
+    """
+    targets = class_indices(targets, "targets", num_classes=2)
+    check_lengths(scores, targets)
+    alarms = scores.detach().cpu() >= threshold
+    misses, false_alarms = ~alarms & (targets == 1), alarms & (targets == 0)
+    return (miss * misses.double() + false_alarm * false_alarms.double()).mean().item()
+
+
 def _cumulative_counts(scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return true and false positives at each distinct score as threshold, from the highest down, and the scores."""
     if scores.ndim != 1:
