@@ -647,6 +647,8 @@ def test_an_answer_gets_the_cells_that_bind_what_it_mentions_and_no_others(tmp_p
         "def part(x):\n    return x + late",
         "late = b",
         "import os\nhistory = train(part)",
+        "generator = torch.Generator().manual_seed(0)\nruns = train(generator.draw())",
+        "generator.manual_seed(1)",
         THRESHOLD + "unused = miss = history = None\n    return part(tau)",
         "part = None",
     ]

@@ -319,9 +319,10 @@ def grade(
     could not be judged, and why.
 
     An answer is the function under @exercise("name"); of several the last one counts that is more than dots. Only the
-    answers are run, each with the imports, functions and values above it that it uses, in a process and a scratch
-    folder of its own. The verdict is computed elsewhere, from what the answers return: what a notebook has stored as
-    output, or has done to the checker, does not matter. Files beside the notebook are not there for it.
+    answers are run, each after the cells above it that bind or change what it uses, in a process and a scratch folder
+    of its own. Of other exercises it uses the student's function if that is right, else the course's. The verdict is
+    computed elsewhere, from what the answers return: what a notebook has stored as output, or has done to the checker,
+    does not matter. Files beside the notebook are not there for it.
 
     This is made for a class that you trust not to attack the machine: answers run with your rights, and can reach your
     files and the network. Otherwise run it in a container without either.

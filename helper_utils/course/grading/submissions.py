@@ -53,9 +53,9 @@ class Cell:
     binds: Set[str]
     calls: Set[str]
 
-    def part(self, needed: Set[str], *, whole: bool) -> "Cell":
+    def part(self, needed: Set[str], seeds: list[ast.stmt], *, whole: bool) -> "Cell":
         """Return the cell with the imports that are needed and the seeds, and on demand with all other statements."""
-        parts = (_part(statement, needed, whole) for statement in self.statements)
+        parts = (_part(statement, needed, whole or statement in seeds) for statement in self.statements)
         return dataclasses.replace(self, statements=[part for part in parts if part])
 
 
@@ -223,10 +223,12 @@ def _last_name(function: ast.AST) -> str:
     return ""
 
 
-def _sets_seed(statement: ast.stmt) -> bool:
+def _sets_seed(statement: ast.stmt, imported: Set[str]) -> bool:
+    """Say whether a statement seeds all that follows, and not one generator, as `g = Generator().manual_seed(0)`."""
     match statement:
         case ast.Expr(ast.Call(func=function)) | ast.Assign(value=ast.Call(func=function)):
-            return _last_name(function) in SEEDS
+            is_global = isinstance(function, ast.Name) or _root(function) in imported
+            return is_global and _last_name(function) in SEEDS
     return False
 
 
@@ -236,7 +238,7 @@ def _part(statement: ast.stmt, needed: Set[str], whole: bool) -> ast.stmt | None
         part = copy.copy(statement)
         part.names = [alias for alias in part.names if _bound_by(alias) in needed | {"*"}]
         return part if part.names else None
-    return statement if whole or _sets_seed(statement) else None
+    return statement if whole else None
 
 
 def _bound_by(alias: ast.alias) -> str:
@@ -281,13 +283,14 @@ def _needed(cells: list[Cell]) -> tuple[Cell, ...]:
     # Imported modules have functions, not methods: a call such as `torch.save(...)` changes nothing that is needed.
     imports = [statement for statement in statements if isinstance(statement, ast.Import | ast.ImportFrom)]
     imported = {_bound_by(alias) for statement in imports for alias in statement.names}
-    seeds = [node for statement in statements if _sets_seed(statement) for node in ast.walk(statement)]
-    needed = set(own.reads).union(node.id for node in seeds if isinstance(node, ast.Name))
+    seeds = [statement for statement in statements if _sets_seed(statement, imported)]
+    for_seeds = [node for seed in seeds for node in ast.walk(seed) if isinstance(node, ast.Name)]
+    needed = set(own.reads).union(node.id for node in for_seeds if isinstance(node.ctx, ast.Load))
     chosen = {own.number}
     while new := [c for c in above if c.number not in chosen and (c.binds | c.calls - imported) & needed]:
         chosen.update(cell.number for cell in new)
         needed.update(*(cell.reads for cell in new))
-    parts = [cell.part(needed, whole=cell.number in chosen) for cell in cells]
+    parts = [cell.part(needed, seeds, whole=cell.number in chosen) for cell in cells]
     return tuple(part for part in parts if part.statements or part.number == own.number)
 
 
