@@ -333,6 +333,13 @@ def negative(values, higher_is_better):
     return rising if higher_is_better or min(values) == max(values) else [-score for score in rising]
 
 
+def nan_where_all_are_equal(values, higher_is_better):
+    """Arrays and tensors divide 0 by 0 without an error."""
+    column = torch.tensor(values, dtype=torch.float64)
+    rising = (column - column.min()) / (column.max() - column.min())
+    return (rising if higher_is_better else 1 - rising).tolist()
+
+
 MIN_MAX_SCORES = Exercise(
     name="efficiency.min_max_scores",
     answer=min_max_scores,
@@ -362,6 +369,10 @@ MIN_MAX_SCORES = Exercise(
         WrongAnswer(
             divides_by_zero,
             "Where all values are equal you divide 0 by 0. Nobody is worse than the best there, and all get 1.",
+        ),
+        WrongAnswer(
+            nan_where_all_are_equal,
+            "Where all values are equal, 0 / 0 of an array or a tensor is nan, without an error. All get 1 there.",
         ),
         WrongAnswer(
             all_equal_gives_zero,

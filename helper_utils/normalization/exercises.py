@@ -80,6 +80,16 @@ def constant_feature_by_a_spread_of_zero(train, test):
     return (test - train.mean(dim=0)) / torch.where(std == 0, torch.ones_like(std), std)
 
 
+def plain_mean_and_std(train, test):
+    """Torch's default, and no care for a spread of 0."""
+    return (test - train.mean(dim=0)) / train.std(dim=0)
+
+
+def small_number_added(train, test):
+    """A constant feature is divided by next to nothing."""
+    return (test - train.mean(dim=0)) / (train.std(dim=0, correction=0) + 1e-8)
+
+
 STANDARDISE = Exercise(
     name="normalization.standardise",
     answer=standardise,
@@ -123,6 +133,15 @@ STANDARDISE = Exercise(
             constant_feature_divides_by_zero,
             "A feature that is constant in the training data has a standard deviation of 0, and you divide by it. "
             "Divide by 1 there instead.",
+        ),
+        WrongAnswer(
+            plain_mean_and_std,
+            "`train.std(dim=0)` divides by N - 1; with `correction=0` it divides by N. After that, look at constant "
+            "features: you divide by their standard deviation, which is 0.",
+        ),
+        WrongAnswer(
+            small_number_added,
+            "With a tiny number in the denominator, a new value of a constant feature becomes huge. Divide by 1 there.",
         ),
         WrongAnswer(
             constant_feature_by_a_spread_of_zero,

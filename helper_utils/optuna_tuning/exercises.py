@@ -213,6 +213,13 @@ def ties_end(curve, earlier_curves):
     return max(curve) <= statistics.median(at_same_epoch(curve, earlier_curves))
 
 
+def one_epoch_later(curve, earlier_curves):
+    """Indices taken to begin with 1."""
+    if not curve or not earlier_curves:
+        return False
+    return max(curve) < statistics.median(earlier[len(curve)] for earlier in earlier_curves)
+
+
 SHOULD_PRUNE = Exercise(
     name="optuna_tuning.should_prune",
     answer=should_prune,
@@ -275,6 +282,11 @@ SHOULD_PRUNE = Exercise(
             all_values,
             "You took the median over all epochs of the earlier trials. Early and late values do not compare: take one "
             "value of each, that of the same epoch.",
+        ),
+        WrongAnswer(
+            one_epoch_later,
+            "Index `len(curve)` is the epoch after this one. Indices begin with 0, so the same epoch is "
+            "`len(curve) - 1`.",
         ),
         WrongAnswer(
             ties_end,

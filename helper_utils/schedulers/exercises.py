@@ -402,6 +402,14 @@ def whole_step_in_the_short_cosine(step, peak_lr, n_warm_up, n_steps):
     return cosine_rate(step, peak_lr, n_steps - n_warm_up, 0.0)
 
 
+def bottom_a_step_early(step, peak_lr, n_warm_up, n_steps):
+    """The last step, counted from 0, has the rate 0."""
+    if step < n_warm_up:
+        return peak_lr * (step + 1) / n_warm_up
+    share = (step - n_warm_up) / (n_steps - n_warm_up - 1)
+    return peak_lr * (1 + math.cos(math.pi * share)) / 2
+
+
 WARM_UP_COSINE_RATE = Exercise(
     name="schedulers.warm_up_cosine_rate",
     answer=warm_up_cosine_rate,
@@ -437,6 +445,11 @@ WARM_UP_COSINE_RATE = Exercise(
         WrongAnswer(
             boundary_belongs_to_the_warm_up,
             "Step n_warm_up is above the peak: off by one. The warm-up ends with step n_warm_up - 1.",
+        ),
+        WrongAnswer(
+            bottom_a_step_early,
+            "You divide by one step less, so the last step of the training has the rate 0 and is lost. Divide by "
+            "n_steps - n_warm_up: step n_steps, which does not come, would have 0.",
         ),
         WrongAnswer(
             no_fall,
