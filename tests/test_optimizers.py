@@ -906,3 +906,39 @@ def test_several_as_one_refuse_what_does_not_fit() -> None:
         optimizers.MultiOptimizer(optimizers.Muon([matrix]), optimizers.AdamW([matrix]))
     with pytest.raises(ValueError, match="the state has 1 parts, this MultiOptimizer 2"):
         muon_and_adamw().load_state_dict({"optimizers": muon_and_adamw().state_dict()["optimizers"][:1]})
+
+
+# ------------------------------------------------------------------------------------- the usual pair, toy problems
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+def test_muon_gets_the_matrices_and_adamw_the_rest(stacked: bool) -> None:
+    runs = (2,) if stacked else ()
+    matrix, bias = (nn.Parameter(torch.ones(*runs, *shape)) for shape in ((4, 3), (3,)))
+    pair = optimizers.muon_and_adamw([matrix, bias], lr=0.1, weight_decay=0.5, stacked=stacked)
+    muon, adamw = pair.optimizers
+    assert isinstance(muon, optimizers.Muon)
+    assert isinstance(adamw, optimizers.AdamW)
+    assert [group["params"] for group in pair.param_groups] == [[matrix], [bias]]
+    assert [(group["lr"], group["weight_decay"]) for group in pair.param_groups] == [(0.1, 0.5)] * 2
+
+
+@pytest.mark.parametrize("depths", [(0.7, 1.0), (1.0, 0.7)])
+def test_the_loss_with_two_minima_has_them_where_it_says(depths: tuple[float, float]) -> None:
+    places = torch.linspace(-4, 6, 2001)
+    slopes = optimizers.two_minima_slope(places, depths)
+    turns = places[1:][(slopes[:-1] < 0) & (slopes[1:] >= 0)]  # from falling to rising
+    assert torch.allclose(turns, torch.tensor([-1.5, 2.0]), atol=0.1)
+
+
+def test_full_batches_leave_no_minimum_and_batches_of_one_leave_the_narrow_one() -> None:
+    full, single = (optimizers.share_that_left((0.7, 1.0), size, [0, 1], n_runs=20) for size in (256, 1))
+    assert full.shape == (2, 2)
+    assert not full.any()
+    assert (single[:, 0] > 0.5).all()
+
+
+def test_the_share_that_left_follows_from_the_seed() -> None:
+    first, again, other = (optimizers.share_that_left((0.7, 1.0), 4, [seed], n_runs=50) for seed in (3, 3, 4))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)

@@ -3,7 +3,8 @@
 `SGD`, `Adagrad`, `RMSprop`, `Adadelta`, `Adam`, `AdamW`, `Lion` and `Muon` are subclasses of `torch.optim.Optimizer`
 with parameter groups, closures and `state_dict`; `MultiOptimizer` makes one of several. Names, order and defaults of
 the arguments are those of `torch.optim`, and so are the keys of the state: changing the import swaps one for the other,
-even between two halves of a training. (torch has no Lion; that one follows the paper.)
+even between two halves of a training. (torch has no Lion; that one follows the paper.) `muon_and_adamw` is the usual
+pair, and `toy_problems` has problems to try optimizers on.
 
 Left out is what torch has for speed or for gradients of the step itself: `foreach`, `fused`, `capturable`,
 `differentiable`, and rates that are tensors. A state of ours loads into torch's optimizer, which takes its defaults for
@@ -21,6 +22,9 @@ from helper_utils.optimizers.adaptive import AdamW as AdamW
 from helper_utils.optimizers.adaptive import RMSprop as RMSprop
 from helper_utils.optimizers.lion import Lion as Lion
 from helper_utils.optimizers.multi import MultiOptimizer as MultiOptimizer
+from helper_utils.optimizers.multi import muon_and_adamw as muon_and_adamw
 from helper_utils.optimizers.muon import Muon as Muon
 from helper_utils.optimizers.muon import orthogonalize as orthogonalize
 from helper_utils.optimizers.sgd import SGD as SGD
+from helper_utils.optimizers.toy_problems import share_that_left as share_that_left
+from helper_utils.optimizers.toy_problems import two_minima_slope as two_minima_slope

@@ -1,11 +1,15 @@
 """Several optimizers as one."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
+
+from helper_utils.optimizers.adaptive import AdamW
+from helper_utils.optimizers.muon import Muon
 
 
 class MultiOptimizer(Optimizer):
@@ -86,3 +90,21 @@ class MultiOptimizer(Optimizer):
                 optimizer.load_state_dict(state)
             raise
         self.param_groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
+
+
+def muon_and_adamw(
+    params: Iterable[Tensor], lr: float, *, weight_decay: float = 0.01, stacked: bool = False
+) -> MultiOptimizer:
+    """Return an optimizer that gives the matrices to `Muon` and all other parameters to `AdamW`, at the same rate.
+
+    Args:
+        params: The parameters of a model, with at least one matrix and one other.
+        lr: The learning rate of both.
+        weight_decay: Of both.
+        stacked: Whether the first axis of every parameter is that of the runs, as in `train_many`.
+    """
+    params = list(params)
+    n_axes = 3 if stacked else 2
+    matrices = [param for param in params if param.ndim >= n_axes]
+    others = [param for param in params if param.ndim < n_axes]
+    return MultiOptimizer(Muon(matrices, lr, weight_decay), AdamW(others, lr, weight_decay=weight_decay))
