@@ -928,14 +928,14 @@ def test_the_loss_with_two_minima_has_them_where_it_says(depths: tuple[float, fl
     places = torch.linspace(-4, 6, 2001)
     slopes = optimizers.two_minima_slope(places, depths)
     turns = places[1:][(slopes[:-1] < 0) & (slopes[1:] >= 0)]  # from falling to rising
-    assert torch.allclose(turns, torch.tensor([-1.5, 2.0]), atol=0.1)
+    assert torch.allclose(turns, torch.tensor([-1.5, 2.0]), atol=0.2)  # the bowl moves them
 
 
-def test_full_batches_leave_no_minimum_and_batches_of_one_leave_the_narrow_one() -> None:
-    full, single = (optimizers.share_that_left((0.7, 1.0), size, [0, 1], n_runs=20) for size in (256, 1))
+def test_full_batches_leave_no_minimum_and_small_ones_leave_the_narrow_one_more_often() -> None:
+    full, small = (optimizers.share_that_left((0.7, 1.0), size, [0, 1]) for size in (256, 2))
     assert full.shape == (2, 2)
     assert not full.any()
-    assert (single[:, 0] > 0.5).all()
+    assert (small[:, 0] > small[:, 1] + 0.3).all()
 
 
 def test_the_share_that_left_follows_from_the_seed() -> None:
