@@ -459,7 +459,7 @@ def test_every_submission_gets_its_verdicts(graded, name):
         ("package that is not there.ipynb", "metrics.macro_recall", "FileNotFoundError"),
         ("forms that are no function.ipynb", "metrics.f1", "a coroutine"),
         ("forms that are no function.ipynb", "metrics.cheapest_threshold", "directly over a function"),
-        ("forms that are no function.ipynb", "metrics.macro_recall", "Nothing in the cell reaches"),
+        ("forms that are no function.ipynb", "metrics.macro_recall", "ends without coming to its line"),
         ("commented out 01_metrics.ipynb", "metrics.f1", "cell 3 mentions it, but has no code under"),
         ("turns what is shown.ipynb", "metrics. f1", "unknown exercise"),
         ("chris/01_metrics.ipynb", "metrics.f1", "input: tp = 1, fp = 1, fn = 0; expected: 0.6667; got: 0.123"),

@@ -72,7 +72,7 @@ def check(exercise: Exercise, function: Callable[..., Any], *, seconds: float = 
 
     def call_all() -> None:
         for case in exercise.cases:
-            outcomes.append(call_case(exercise, function, case, printed))
+            outcomes.append(call_case(exercise.parameters, function, case, printed))
 
     try:
         run_limited(call_all, seconds, printed)
@@ -141,7 +141,9 @@ def takes_parameters(function: Callable[..., Any], parameters: list[str]) -> boo
     )
 
 
-def call_case(exercise: Exercise, function: Callable[..., Any], case: tuple[Any, ...], printed: ShortText) -> Outcome:
+def call_case(
+    parameters: list[str], function: Callable[..., Any], case: tuple[Any, ...], printed: ShortText
+) -> Outcome:
     """Call the answer with copies of a case's inputs; whatever it does becomes an outcome."""
     printed.clear()
     arguments = copy.deepcopy(case)
@@ -150,7 +152,7 @@ def call_case(exercise: Exercise, function: Callable[..., Any], case: tuple[Any,
     except (Exception, SystemExit) as error:  # exit() in an answer must not end the kernel
         file_name = inspect.unwrap(function).__code__.co_filename
         return Outcome(error=type(error).__name__, error_text=describe_error(error, file_name), printed=printed.text)
-    triples = zip(exercise.parameters, case, arguments, strict=True)
+    triples = zip(parameters, case, arguments, strict=True)
     changed = {name: after for name, before, after in triples if before is not after and _difference(before, after, 0)}
     return Outcome(value, changed=tuple(changed), changed_text=_named(changed), printed=printed.text)
 
@@ -199,7 +201,7 @@ def judge_outcomes(exercise: Exercise, outcomes: list[Outcome]) -> Verdict:
 
 def _outcomes(exercise: Exercise, function: Callable[..., Any]) -> list[Outcome]:
     """Call a function of the exercise's own module on all cases."""
-    return [call_case(exercise, function, case, ShortText()) for case in exercise.cases]
+    return [call_case(exercise.parameters, function, case, ShortText()) for case in exercise.cases]
 
 
 def _same(exercise: Exercise, expected: Outcome, got: Outcome) -> bool:

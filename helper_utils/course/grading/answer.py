@@ -7,14 +7,13 @@ back what came of each call as data. What the answer does to that process, the c
 import ast
 import contextlib
 import ctypes
-import inspect
 import json
 import linecache
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -23,7 +22,6 @@ from helper_utils.course.running.processes import end_with_parent, unblock_inter
 
 MAX_FILE_BYTES = 100_000_000  # that an answer may write into one file
 PR_SET_CHILD_SUBREAPER = 36  # of Linux
-MAX_CHARACTERS = 10_000  # of a text that an answer's process sends
 
 
 def run_answer(
@@ -51,36 +49,32 @@ def run_answer(
     _cut_off(scratch)
     _limit()
     from helper_utils.teaching.codec import decode, encode
-    from helper_utils.teaching.registry import Exercise
     from helper_utils.teaching.timeouts import ShortText
     from helper_utils.teaching.verdict import call_case, refuse
 
     def send(message: dict[str, Any]) -> None:
         connection.send_bytes(json.dumps(message).encode())
 
-    exercise = Exercise(answer.exercise, _with_parameters(parameters), decode(json.loads(cases)), [], [], "")
+    inputs = decode(json.loads(cases))
     send({"ready": True})
     printed = ShortText()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         functions, errors, own_error = _define(answer, right)
         if not functions:
-            reason = "The cell breaks before the function is there." if own_error else "Nothing in the cell reaches it."
-            send({"wrong": reason, "evidence": [("error", own_error)] if own_error else []})
+            broken, passed_by = (
+                "breaks before the function is there",
+                "ends without coming to its line `@exercise(...)`",
+            )
+            sentence = f"The cell {broken if own_error else passed_by}."
+            send({"wrong": sentence, "evidence": [("error", own_error)] if own_error else []})
             return
         if refusal := refuse(functions[-1], parameters):
             send({"wrong": refusal.message, "evidence": refusal.evidence})
             return
         send({"defined": True, "errors": errors})
-        for case in exercise.cases:
-            outcome = call_case(exercise, functions[-1], case, printed)
-            send({
-                "value": encode(outcome.value),
-                "error": outcome.error,
-                "error_text": outcome.error_text,
-                "changed": list(outcome.changed),
-                "changed_text": outcome.changed_text[:MAX_CHARACTERS],
-                "printed": outcome.printed,
-            })  # fmt: skip
+        for case in inputs:
+            outcome = call_case(parameters, functions[-1], case, printed)
+            send(vars(outcome) | {"value": encode(outcome.value)})
 
 
 def _cut_off(scratch: str) -> None:
@@ -110,16 +104,6 @@ def _limit() -> None:
     torch = sys.modules.get("torch")
     if torch:
         torch.set_num_threads(1)
-
-
-def _with_parameters(parameters: Iterable[str]) -> Any:
-    """Return a function with these parameters, in place of the reference answer."""
-
-    def unknown() -> None: ...
-
-    names = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in parameters]
-    unknown.__signature__ = inspect.Signature(names)  # type: ignore[attr-defined]
-    return unknown
 
 
 def _define(answer: Answer, right: set[tuple[str, int]]) -> tuple[list[Any], list[str], str]:
