@@ -210,8 +210,8 @@ class Lesson:
 
     def move_slider(self) -> None:
         """Move the slider to its left end with the keyboard: the number beside it changes, and the picture below."""
-        box = self.page.locator(".widget-vbox", has=self.page.locator(".widget-slider"))
-        number, picture = box.locator(".widget-readout"), box.locator("img")
+        box = self.page.locator(".jp-CodeCell", has=self.page.locator(".widget-slider"))
+        number, picture = box.locator(".widget-readout"), box.locator(".jp-RenderedImage img")
         number_before, picture_before = number.inner_text(), picture.get_attribute("src")
         assert picture_before
         self.look("slider-before", picture)
