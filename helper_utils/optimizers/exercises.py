@@ -464,7 +464,7 @@ ADAMW_STEP = Exercise(
 
 
 def rate_grid(lowest: float, highest: float, per_decade: int) -> list[float]:
-    """Return learning rates from lowest to highest, both included, evenly on a log axis.
+    """Return learning rates from lowest to highest, both included, even on a log axis.
 
     There are per_decade steps in each decade (factor of ten). From lowest to highest
     is a whole number of such steps.
