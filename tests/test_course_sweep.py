@@ -353,11 +353,8 @@ def test_a_sweep_collects_everything_and_resume_runs_what_failed(course):
     assert [row["value"] for row in rows if (row["seed"], row["name"]) == (1, "early")] == [1, 1]  # before it failed
     executed = nbformat.read(folder / "runs" / "seed=0_dataset=a.ipynb", as_version=4)
     assert all(cell.execution_count for cell in executed.cells if cell.cell_type == "code")
-    assert [path.name for path in sorted((folder / "pictures").iterdir())] == [
-        "01_early.png",
-        "02_accuracy.png",
-        "03_f1.png",
-    ]
+    # What both runs that came so far have recorded alike is not drawn.
+    assert [path.name for path in (folder / "pictures").iterdir()] == ["01_early.png"]
     page = (folder / "index.html").read_text(encoding="utf-8")
     assert all((folder / link.replace("%3D", "=")).is_file() for link in re.findall(r'(?:src|href)="([^"#]+)"', page))
     assert page.count('.ipynb"') == 4

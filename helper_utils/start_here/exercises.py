@@ -418,7 +418,7 @@ ACCURACY = Exercise(
         "mean is taken of floating-point numbers.",
         "`.mean()` gives a tensor with one entry, and `.item()` makes a Python number of it.",
     ],
-    praise="This is the first figure that anybody asks for, and lesson 01 shows what it hides.",
+    praise="This is the first number that anybody asks for, and lesson 01 shows what it hides.",
 )
 
 # -------------------------------------------------------------------------------------------- start_here.guessing_loss
@@ -507,8 +507,8 @@ def choose_network(accuracies: dict[int, list[float]]) -> int:
 
     accuracies: for each number of hidden units the accuracies of several runs, the runs
     in the same order for all sizes. The best size has the highest mean. Compare each
-    smaller size with it, run by run: take the smallest size that the best one leads by
-    at most two standard errors of the differences.
+    smaller size with it, run by run: take the smallest size whose mean is behind that
+    of the best by at most two standard errors of the differences.
     """
     best = max(accuracies, key=lambda size: statistics.fmean(accuracies[size]))
     for size in sorted(accuracies):
@@ -564,6 +564,28 @@ def best_single_run(accuracies):
     return _smallest_within(accuracies, best, 2.0, paired=True)
 
 
+def in_the_order_given(accuracies):
+    """Not sorted."""
+    best = highest_mean(accuracies)
+    for size in accuracies:
+        leads = [b - a for b, a in zip(accuracies[best], accuracies[size], strict=True)]
+        if size == best or statistics.fmean(leads) <= 2 * standard_error(leads):
+            return size
+    return best
+
+
+def larger_ones_too(accuracies):
+    """The largest size that is close enough."""
+    best = highest_mean(accuracies)
+
+    def close(size):
+        leads = [b - a for b, a in zip(accuracies[best], accuracies[size], strict=True)]
+        return size == best or statistics.fmean(leads) <= 2 * standard_error(leads)
+
+    others = [size for size in accuracies if size != best and close(size)]
+    return max(others, default=best)
+
+
 def one_standard_error(accuracies):
     """A narrower margin."""
     return _smallest_within(accuracies, highest_mean(accuracies), 1.0, paired=True)
@@ -602,6 +624,12 @@ CHOOSE_NETWORK = Exercise(
         ({4: [0.70, 0.74, 0.72], 16: [0.90, 0.92, 0.91], 64: [0.91, 0.91, 0.92]},),  # 16 is as good as 64
         ({4: [0.80, 0.82, 0.81], 64: [0.92, 0.91, 0.93], 256: [0.90, 0.89, 0.91]},),  # the largest is not the best
         ({8: [0.85, 0.87, 0.86, 0.88], 32: [0.87, 0.86, 0.89, 0.88]},),  # a lead of one standard error
+        # Sizes in any order, and the best one may be the smallest.
+        ({64: [0.93, 0.92, 0.94], 16: [0.92, 0.93, 0.935], 4: [0.70, 0.71, 0.72]},),
+        ({4: [0.91, 0.92, 0.93], 16: [0.90, 0.93, 0.91]},),
+        # Two smaller sizes are close enough; or the smallest is, and the one between is not.
+        ({4: [0.90, 0.93, 0.915], 16: [0.92, 0.91, 0.925], 64: [0.91, 0.92, 0.93]},),
+        ({4: [0.90, 0.93, 0.915], 16: [0.80, 0.81, 0.80], 64: [0.91, 0.92, 0.93]},),
         # The runs of both sizes vary together: paired, the small lead is told apart.
         ({16: [0.80, 0.85, 0.90, 0.95], 64: [0.82, 0.87, 0.93, 0.97]},),
         # The best single run belongs to the small network, the best mean to the large one.
@@ -621,13 +649,21 @@ CHOOSE_NETWORK = Exercise(
             "You compare with the size of the best single run, which may be luck. Compare the means.",
         ),
         WrongAnswer(
+            in_the_order_given,
+            "You go through the sizes in the order given. Start with the smallest: `sorted(accuracies)`.",
+        ),
+        WrongAnswer(
+            larger_ones_too,
+            "You took the largest size that is close enough to the best one. Take the smallest, which may be the best.",
+        ),
+        WrongAnswer(
             one_standard_error,
             "You allow one standard error. The exercise asks for two.",
         ),
         WrongAnswer(
             not_run_by_run,
-            "You put the standard errors of the two sizes together. The runs share their data and seeds: take the "
-            "difference run by run, and then the standard error of the differences.",
+            "Your margin is not the standard error of the differences. The runs share their data and seeds: take the "
+            "difference run by run, and then the standard error of these.",
         ),
         WrongAnswer(
             two_standard_deviations,
