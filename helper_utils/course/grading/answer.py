@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
@@ -67,14 +68,14 @@ def run_answer(
             )
             sentence = f"The cell {broken if own_error else passed_by}."
             send({"wrong": sentence, "evidence": [("error", own_error)] if own_error else []})
-            return
-        if refusal := refuse(functions[-1], parameters):
+        elif refusal := refuse(functions[-1], parameters):
             send({"wrong": refusal.message, "evidence": refusal.evidence})
-            return
-        send({"defined": True, "errors": errors})
-        for case in inputs:
-            outcome = call_case(parameters, functions[-1], case, printed)
-            send(vars(outcome) | {"value": encode(outcome.value)})
+        else:
+            send({"defined": True, "errors": errors})
+            for case in inputs:
+                outcome = call_case(parameters, functions[-1], case, printed)
+                send(vars(outcome) | {"value": encode(outcome.value)})
+    threading.Event().wait()  # to be ended from outside together with all that it has started, while that is below it
 
 
 def _cut_off(scratch: str) -> None:
