@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -123,7 +124,7 @@ def in_a_notebook(body: str) -> str:
 def test_what_the_learner_changes_takes_effect_below(shown):
     cells = {"untouched": in_a_notebook("..."), "wrong": in_a_notebook("return tp / max(tp + fp + fn, 1)"),
              "right": in_a_notebook("return 2 * tp / max(2 * tp + fp + fn, 1)")}  # fmt: skip
-    names = {"exercise": exercise}
+    names: dict[str, Any] = {"exercise": exercise}
     answers = []
     for state in ("untouched", "wrong", "right", "wrong"):
         exec(cells[state], names)  # noqa: S102 - cells of a notebook
@@ -137,7 +138,7 @@ def test_what_the_learner_changes_takes_effect_below(shown):
 
 
 def test_a_function_of_another_name_runs_under_the_name_of_the_exercise(shown):  # noqa: ARG001
-    names = {"exercise": exercise}
+    names: dict[str, Any] = {"exercise": exercise}
     exec(in_a_notebook("return 2 * tp / max(2 * tp + fp + fn, 1)").replace("def f1", "def mine"), names)  # noqa: S102
     assert names["f1"] is names["mine"]
     exec(in_a_notebook("return mine(tp, fp, fn) if fn > 9 else 0.5").replace("def f1", "def mine"), names)  # noqa: S102

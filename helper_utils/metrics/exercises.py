@@ -1370,7 +1370,7 @@ def temperature_by_gradient_descent(logits, targets):
 
 def temperature_by_narrowing(logits, targets):
     """Three times a grid around the best value so far."""
-    low, high = 0.1, 100.0
+    low, high, best = 0.1, 100.0, 1.0
     for _ in range(3):
         ratio = (high / low) ** (1 / 30)
         grid = [low * ratio**k for k in range(31)]

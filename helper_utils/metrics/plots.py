@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ def plot_confusion_matrix(axis: Axes, matrix: Tensor, class_names: Sequence[str]
     axis.grid(visible=False)
     for row, column in matrix.nonzero().tolist():
         color = "white" if shares[row, column] > 0.5 else "black"
-        axis.text(column, row, int(matrix[row, column]), ha="center", va="center", color=color, fontsize=8)
+        axis.text(column, row, str(int(matrix[row, column])), ha="center", va="center", color=color, fontsize=8)
 
 
 def plot_pairs(axis: Axes, values: Mapping[str, Sequence[float]]) -> None:
@@ -41,7 +42,10 @@ def plot_roc_and_precision_recall(
     axes: Sequence[Axes], cases: Mapping[str, tuple[Tensor, Tensor]], roc_points: Mapping[str, Tensor]
 ) -> None:
     """Draw two cases of scores and targets: their ROC points left, their precision-recall curves right."""
-    looks = ({"color": COLORS["blue"], "linewidth": 4}, {"color": COLORS["red"], "linestyle": "--"})
+    looks: tuple[dict[str, Any], ...] = (
+        {"color": COLORS["blue"], "linewidth": 4},
+        {"color": COLORS["red"], "linestyle": "--"},
+    )
     for (name, (scores, targets)), look in zip(cases.items(), looks, strict=True):
         false_positive_rates, recalls = roc_points[name].T
         axes[0].plot(false_positive_rates, recalls, label=name, **look)

@@ -1085,11 +1085,10 @@ def train_linear(
     """
     weights = torch.zeros(inputs.shape[1], requires_grad=True)
     for _ in range(n_steps):
-        weights.grad = None
         loss = ((inputs @ weights - targets) ** 2).mean()
-        loss.backward()
+        (gradient,) = torch.autograd.grad(loss, weights)
         with torch.no_grad():
-            weights -= lr * (weights.grad + weight_decay * weights)
+            weights -= lr * (gradient + weight_decay * weights)
     return weights.detach()
 
 
@@ -1122,7 +1121,7 @@ def _train(inputs, targets, lr, weight_decay, n_steps, *, zero_grad=True, penalt
             weights.grad = None
         (scale * ((inputs @ weights - targets) ** 2).mean() + penalty / 2 * weights.square().sum()).backward()
         with torch.no_grad():
-            velocity = momentum * velocity + weights.grad + weight_decay * weights
+            velocity = momentum * velocity + torch.as_tensor(weights.grad) + weight_decay * weights
             weights -= lr * velocity
     return weights.detach()
 
