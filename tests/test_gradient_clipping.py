@@ -214,7 +214,8 @@ def test_clipping_by_value_turns_where_it_binds_on_some_entries_only(values, cli
     clip_grad_value_(parameters, clip_value)
     after = whole_gradient(parameters)
     assert after.abs().max() <= clip_value
-    free = (before.abs() < clip_value) & (before.abs() > 1e-3)
+    # An entry far smaller than the rest turns the gradient by less than rounding does.
+    free = (before.abs() < clip_value) & (before.abs() > 1e-3 * clip_value)
     assume(free.any() and (before.abs() > 1.1 * clip_value).any())
     assert nn.functional.cosine_similarity(before, after, dim=0) < 1 - 1e-14
 
