@@ -527,10 +527,8 @@ def test_where_no_process_can_be_forked_from_a_server_new_ones_are_started(tmp_p
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_a_stopped_grading_keeps_what_is_finished(tmp_path, lessons, scratch, number):
+def start_grading_until_the_second_hangs(tmp_path: Path, lessons: Path, scratch: Path) -> "subprocess.Popen[str]":
+    """Start to grade two submissions, of which the first is through and the second never ends."""
     write(tmp_path / "class" / "a.ipynb", [IMPORTS, *RIGHT])
     write(tmp_path / "class" / "b.ipynb", [IMPORTS, F1 + "while True: pass"])
     process = start(
@@ -540,6 +538,14 @@ def test_a_stopped_grading_keeps_what_is_finished(tmp_path, lessons, scratch, nu
     )
     assert process.stdout is not None
     assert process.stdout.readline().startswith("1/2 a.ipynb")
+    return process
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_stopped_grading_keeps_what_is_finished(tmp_path, lessons, scratch, number):
+    process = start_grading_until_the_second_hangs(tmp_path, lessons, scratch)
     process.send_signal(number)
     rest, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + number
@@ -569,15 +575,7 @@ def test_no_answer_outlives_a_killed_grading(tmp_path, lessons, scratch):
 
 @pytest.mark.slow
 def test_a_killed_grading_keeps_what_is_finished(tmp_path, lessons, scratch):
-    write(tmp_path / "class" / "a.ipynb", [IMPORTS, *RIGHT])
-    write(tmp_path / "class" / "b.ipynb", [IMPORTS, F1 + "while True: pass"])
-    process = start(
-        *("grade", tmp_path / "class", "--notebooks", lessons, "--jobs", "1", "--timeout", "300"),
-        *("--output", tmp_path / "grades"),
-        TMPDIR=str(scratch),
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline().startswith("1/2 a.ipynb")
+    process = start_grading_until_the_second_hangs(tmp_path, lessons, scratch)
     process.kill()
     process.communicate()
     assert [row["verdict"] for row in json.loads((tmp_path / "grades" / "grades.json").read_text())] == ALL_RIGHT
