@@ -8,6 +8,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib import pyplot as plt
+from scipy import stats
 from sklearn import calibration
 from sklearn import metrics as sklearn_metrics
 from torch import Tensor
@@ -15,6 +17,7 @@ from torchmetrics.functional import classification
 
 from helper_utils import metrics
 from helper_utils.data.datasets import Dataset, Part
+from helper_utils.metrics import plots
 
 AVERAGES = ("macro", "micro", "weighted")
 
@@ -343,6 +346,50 @@ def test_bootstrap_draws_the_same_examples_of_all_tensors() -> None:
     values = torch.arange(50.0)
     interval = metrics.bootstrap_interval(lambda a, b: (a - b).mean(), values + 1, values)
     assert (interval.low, interval.high) == (1, 1)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.99])
+@pytest.mark.parametrize("n_examples", [1, 2, 20, 359, 10_000])
+def test_wilson_interval_equals_scipy(n_examples: int, level: float) -> None:
+    for n_hits in {0, 1, n_examples // 3, n_examples - 1, n_examples}:
+        expected = stats.binomtest(n_hits, n_examples).proportion_ci(level, method="wilson")
+        interval = metrics.wilson_interval(n_hits, n_examples, level=level)
+        assert interval == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+@given(st.integers(1, 300), st.integers(0, 300))
+def test_wilson_interval_is_symmetric_and_holds_the_observed_share(n_examples: int, n_hits: int) -> None:
+    n_hits = min(n_hits, n_examples)
+    low, high = metrics.wilson_interval(n_hits, n_examples)
+    assert 0 <= low < high <= 1
+    assert low - 1e-12 <= n_hits / n_examples <= high + 1e-12
+    assert metrics.wilson_interval(n_examples - n_hits, n_examples) == pytest.approx((1 - high, 1 - low))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((1, 0, 0.95), "n_examples must be at least 1, not 0"),
+        ((-1, 5, 0.95), "n_hits must be from 0 to n_examples = 5, not -1"),
+        ((6, 5, 0.95), "n_hits must be from 0 to n_examples = 5, not 6"),
+        ((2, 5, 95), "level must be between 0 and 1, not 95"),
+    ],
+)
+def test_wilson_interval_says_what_is_wrong(arguments: tuple[int, int, float], message: str) -> None:
+    n_hits, n_examples, level = arguments
+    with pytest.raises(ValueError, match=message):
+        metrics.wilson_interval(n_hits, n_examples, level=level)
+
+
+def test_precision_recall_is_drawn_in_steps_whose_area_is_the_average_precision() -> None:
+    case = scores(4, 60, 12)
+    figure, axes = plt.subplots(1, 2)
+    roc_points = torch.stack(metrics.roc_curve(*case)[:2], dim=1)
+    plots.plot_roc_and_precision_recall(axes, {"a": case, "b": case}, {"a": roc_points, "b": roc_points})
+    corners = axes[1].lines[0].get_path().vertices
+    assert isinstance(corners, np.ndarray)
+    assert np.trapezoid(corners[::-1, 1], corners[::-1, 0]) == pytest.approx(metrics.average_precision(*case))
+    plt.close(figure)
 
 
 @given(st.integers(0, 9), st.integers(0, 9), st.integers(0, 3))

@@ -1,7 +1,8 @@
 """Metrics of classifiers, computed from counts, from scores or from probabilities.
 
 Counts: `confusion_matrix`, and what follows from it. Scores of two classes: `roc_curve` and `precision_recall_curve`.
-Probabilities: `log_loss`, `brier_score` and calibration. How sure a number is: `bootstrap_interval`, `mcnemar_test`.
+Probabilities: `log_loss`, `brier_score` and calibration. How sure a number is: `bootstrap_interval`,
+`wilson_interval`, `mcnemar_test`.
 The lesson's experiments: `draw_rare_class_runs`, `train_linear_runs`; its drawings are in `metrics.plots`.
 
 Predictions come first and targets second, as in torchmetrics; scikit-learn has them the other way round. Tensors may be
@@ -39,3 +40,4 @@ from helper_utils.metrics.runs import train_linear_runs as train_linear_runs
 from helper_utils.metrics.uncertainty import Interval as Interval
 from helper_utils.metrics.uncertainty import bootstrap_interval as bootstrap_interval
 from helper_utils.metrics.uncertainty import mcnemar_test as mcnemar_test
+from helper_utils.metrics.uncertainty import wilson_interval as wilson_interval

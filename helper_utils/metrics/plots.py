@@ -41,7 +41,11 @@ def plot_pairs(axis: Axes, values: Mapping[str, Sequence[float]]) -> None:
 def plot_roc_and_precision_recall(
     axes: Sequence[Axes], cases: Mapping[str, tuple[Tensor, Tensor]], roc_points: Mapping[str, Tensor]
 ) -> None:
-    """Draw two cases of scores and targets: their ROC points left, their precision-recall curves right."""
+    """Draw two cases of scores and targets: their ROC points left, their precision-recall curves right.
+
+    The precision-recall curves are steps, whose area is the average precision: unlike in the ROC plot, no threshold
+    leads to the points of a straight line. Source: Davis and Goadrich (2006).
+    """
     looks: tuple[dict[str, Any], ...] = (
         {"color": COLORS["blue"], "linewidth": 4},
         {"color": COLORS["red"], "linestyle": "--"},
@@ -50,7 +54,7 @@ def plot_roc_and_precision_recall(
         false_positive_rates, recalls = roc_points[name].T
         axes[0].plot(false_positive_rates, recalls, label=name, **look)
         precisions, recalls, _ = precision_recall_curve(scores, targets)
-        axes[1].plot(recalls, precisions, **look)
+        axes[1].step(recalls, precisions, where="post", **look)
         axes[1].axhline(targets.double().mean().item(), color=look["color"], linestyle=":", linewidth=1)
     axes[0].plot([0, 1], [0, 1], ":", color="0.5", label="guessing")
     axes[0].set(title="ROC", xlabel="false positive rate", ylabel="recall")

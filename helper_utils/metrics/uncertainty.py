@@ -1,7 +1,8 @@
-"""How sure a figure is: an interval for a metric, and a test of two models on the same examples."""
+"""How sure a figure is: intervals for a metric and for a share, and a test of two models on the same examples."""
 
 import math
 from collections.abc import Callable
+from statistics import NormalDist
 from typing import NamedTuple
 
 import torch
@@ -62,6 +63,34 @@ def bootstrap_interval(
         values[draw] = metric(*(tensor[examples] for tensor in tensors))
     low, high = values.quantile(torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)).tolist()
     return Interval(low, high)
+
+
+def wilson_interval(n_hits: int, n_examples: int, *, level: float = 0.95) -> Interval:
+    """Say how sure a share is, such as an accuracy or a recall: the interval of Wilson.
+
+    It holds the true shares p from which the observed share is at most z of their standard errors sqrt(p (1 - p) / n)
+    away. So it has a width even where all examples are hits, and none of its ends is outside 0 and 1.
+    Source: Wilson, "Probable inference, the law of succession, and statistical inference" (1927).
+
+    Args:
+        n_hits: How many of the examples count, such as those that a model predicts right.
+        n_examples: How many there are, at least 1.
+        level: The probability with which such intervals are to hold the true share, between 0 and 1.
+
+    Raises:
+        ValueError: An argument is out of its range.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level must be between 0 and 1, not {level}")
+    if n_examples < 1:
+        raise ValueError(f"n_examples must be at least 1, not {n_examples}")
+    if not 0 <= n_hits <= n_examples:
+        raise ValueError(f"n_hits must be from 0 to n_examples = {n_examples}, not {n_hits}")
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share, shrink = n_hits / n_examples, 1 + z**2 / n_examples
+    center = (share + z**2 / (2 * n_examples)) / shrink
+    margin = z * math.sqrt(share * (1 - share) / n_examples + (z / (2 * n_examples)) ** 2) / shrink
+    return Interval(max(0.0, center - margin), min(1.0, center + margin))
 
 
 def mcnemar_test(predictions_a: Tensor, predictions_b: Tensor, targets: Tensor) -> float:
