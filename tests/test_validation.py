@@ -9,6 +9,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgb
 from sklearn.linear_model import RidgeClassifier
 from sklearn.model_selection import GroupKFold, KFold, LeaveOneOut, TimeSeriesSplit, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
@@ -17,7 +19,7 @@ from torch import nn
 import helper_utils as hu
 from helper_utils import validation
 from helper_utils.data.datasets import Part
-from helper_utils.validation import experiments
+from helper_utils.validation import experiments, plots
 
 classes = st.lists(st.integers(0, 3), min_size=10, max_size=60)
 group_lists = st.lists(st.integers(0, 12), min_size=5, max_size=60)
@@ -443,3 +445,38 @@ def test_labels_are_replaced_at_about_the_given_share() -> None:
 def test_a_forecast_is_the_mean_of_the_nearest_in_time() -> None:
     series = experiments.Series(torch.arange(6), torch.tensor([0.0, 1.0, 2.0, 3.0, 4.0, 10.0]))
     assert experiments.forecast_error(series, torch.tensor([0, 1, 4]), torch.tensor([5]), k=2) == pytest.approx(7.5)
+
+
+def test_the_drawing_of_folds_shows_training_validation_and_what_is_unused() -> None:
+    figure, axis = plt.subplots()
+    plots.plot_folds(axis, validation.time_series_split(6, 2), 6)
+    [picture] = axis.get_images()
+    train, val, unused = (list(to_rgb(color)) for color in (plots.TRAIN, plots.VAL, plots.UNUSED))
+    assert np.asarray(picture.get_array()).tolist() == [
+        [train, train, val, val, unused, unused],
+        [train, train, train, train, val, val],
+    ]
+    plt.close(figure)
+
+
+def test_the_drawing_of_nested_folds_names_all_rows() -> None:
+    figure, axis = plt.subplots()
+    plots.plot_nested(axis, 3, 2)
+    assert [label.get_text() for label in axis.get_yticklabels()] == [
+        "outer 0",
+        "outer 1",
+        "outer 2",
+        "inner 0",
+        "inner 1",
+    ]
+    plt.close(figure)
+
+
+def test_columns_and_intervals_are_drawn_where_they_belong() -> None:
+    figure, axes = plt.subplots(2)
+    plots.plot_columns(axes[0], {"a": [1.0, 3.0], "b": [5.0]}, {"a": "red", "b": "blue"})
+    means = [line.get_ydata()[0] for line in axes[0].lines[1::2]]  # type: ignore[index]
+    assert means == [2.0, 5.0]
+    plots.plot_intervals(axes[1], [10, 100], [(0.5, 0.9), (0.6, 0.8)], 0.7)
+    assert [label.get_text() for label in axes[1].get_xticklabels()] == ["10", "100"]
+    plt.close(figure)

@@ -5,6 +5,7 @@ from statistics import fmean
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
 
 from helper_utils.base.plots import COLORS
@@ -21,12 +22,13 @@ def plot_folds(axis: Axes, folds: Folds, n_examples: int) -> None:
         folds: Pairs of indices.
         n_examples: How many examples there are.
     """
+    picture = np.tile(np.array(to_rgb(UNUSED)), (len(folds), n_examples, 1))
     for row, (train, val) in enumerate(folds):
-        colors = np.full(n_examples, UNUSED, dtype=object)
-        colors[train], colors[val] = TRAIN, VAL
-        axis.bar(np.arange(n_examples), 0.8, bottom=row - 0.4, width=1.0, color=colors, linewidth=0)
-    axis.set(xlabel="example", ylabel="fold", xlim=(-0.5, n_examples - 0.5), yticks=range(len(folds)))
-    axis.invert_yaxis()
+        picture[row, train], picture[row, val] = to_rgb(TRAIN), to_rgb(VAL)
+    axis.imshow(picture, aspect="auto", interpolation="nearest")
+    for row in range(1, len(folds)):
+        axis.axhline(row - 0.5, color="white", linewidth=3)
+    axis.set(xlabel="example", ylabel="fold", yticks=range(len(folds)))
     axis.grid(visible=False)
     _legend(axis, {"training": TRAIN, "validation": VAL})
 
@@ -53,7 +55,7 @@ def plot_nested(axis: Axes, n_outer: int, n_inner: int) -> None:
     axis.set(xticks=[], xlabel="examples")
     axis.invert_yaxis()
     axis.grid(visible=False)
-    axis.annotate("", (2.5, n_outer + 0.3), (2.5, 0.1), arrowprops={"arrowstyle": "->", "color": "black"})
+    axis.text(1, n_outer + 0.1, "the training examples of outer 0, cut again:", fontsize=8, va="center")
     _legend(axis, {"training": TRAIN, "inner validation: chooses": VAL, "outer validation: reports": TEST})
 
 
