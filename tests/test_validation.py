@@ -19,7 +19,7 @@ from torch import nn
 import helper_utils as hu
 from helper_utils import validation
 from helper_utils.data.datasets import Part
-from helper_utils.validation import experiments, plots
+from helper_utils.validation import experiments, plots, splits
 
 classes = st.lists(st.integers(0, 3), min_size=10, max_size=60)
 group_lists = st.lists(st.integers(0, 12), min_size=5, max_size=60)
@@ -34,7 +34,7 @@ def assert_same_folds(ours: Any, reference: Any) -> None:
         assert val.tolist() == other_val.tolist()
 
 
-def assert_partition(folds: validation.splits.Folds, n_examples: int) -> None:
+def assert_partition(folds: splits.Folds, n_examples: int) -> None:
     """Each example is validated once, and in each fold it is on one side."""
     assert sorted(i for _, val in folds for i in val.tolist()) == list(range(n_examples))
     for train, val in folds:
@@ -381,7 +381,7 @@ def test_the_ridge_classifier_is_scikit_learns_in_every_run(penalty: float) -> N
     ours = experiments.ridge_classifier(inputs[:, :90], targets[:, :90], inputs[:, 90:], penalty=penalty, num_classes=3)
     for run in range(3):
         reference = RidgeClassifier(alpha=penalty).fit(inputs[run, :90].double(), targets[run, :90])
-        assert ours[run].tolist() == reference.predict(inputs[run, 90:].double()).tolist()
+        assert ours[run].tolist() == list(np.asarray(reference.predict(inputs[run, 90:].double())))
 
 
 def test_groups_share_classes_and_differ_in_style() -> None:
