@@ -208,6 +208,20 @@ def test_an_exception_names_the_line_of_the_learner():
     assert got == "ValueError: invalid literal for int() with base 10: 'x', in line 3: return tp / int('x')"
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("np", "Nothing is called `np` yet. Run `import numpy as np` in a new cell above, and then this cell again."),
+        ("valeus", "Nothing is called `valeus` here. Is it misspelled, or does a cell above still have to run?"),
+    ],
+)
+def test_a_name_that_is_not_defined_is_named(name, message):
+    verdict = check_cell("metrics.f1", f"def f1(tp, fp, fn):\n    return {name}.mean()\n")
+    assert verdict.verdict == "wrong"
+    assert verdict.message == message
+    assert f"NameError: name '{name}' is not defined" in shown(verdict)
+
+
 def test_an_exception_inside_a_library_names_the_line_of_the_learner():
     cell = "def macro_recall(matrix):\n    return torch.linalg.inv(matrix @ torch.ones(7, 3))\n"
     got = dict(check_cell("metrics.macro_recall", cell).evidence)["got"]

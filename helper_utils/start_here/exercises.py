@@ -84,7 +84,8 @@ STANDARD_ERROR = Exercise(
         ),
         WrongAnswer(
             population_deviation,
-            "Your standard deviation divides the sum of squares by n. `statistics.stdev` divides it by n - 1.",
+            "Your standard deviation divides the sum of squares by n, as `np.std` does. `statistics.stdev` divides it "
+            "by n - 1.",
         ),
         WrongAnswer(
             variance_of_the_mean, "That is the square of the standard error. Take the square root of your result."
@@ -165,6 +166,11 @@ def mean_of_the_images_deviations(images):
     return images.mean(dim=(0, 2, 3)), images.std(dim=(2, 3)).mean(dim=0)
 
 
+def divided_by_the_number_of_pixels(images):
+    """The squares are divided by n, not by n - 1."""
+    return images.mean(dim=(0, 2, 3)), images.std(dim=(0, 2, 3), correction=0)
+
+
 TWO_IMAGES = torch.tensor([[[[0.0, 1.0]], [[0.5, 0.5]]], [[[0.0, 0.0]], [[1.0, 0.0]]]])
 THREE_IMAGES = torch.arange(24.0).reshape(2, 3, 2, 2) ** 1.5
 
@@ -201,6 +207,11 @@ CHANNEL_STATISTICS = Exercise(
             mean_of_the_images_deviations,
             "You averaged the standard deviations of single images. Take one standard deviation over all pixels of a "
             "channel, in all images.",
+        ),
+        WrongAnswer(
+            divided_by_the_number_of_pixels,
+            "Your standard deviation divides the sum of squares by n, as NumPy's `std` and `correction=0` do. torch's "
+            "default divides by n - 1.",
         ),
     ],
     hints=[
@@ -361,6 +372,16 @@ def mean_of_true_and_false(predictions, targets):
     return (predictions == targets).mean().item()
 
 
+def argmax_along_classes(predictions, targets):
+    """Takes the predictions for logits."""
+    return (predictions.argmax(dim=1) == targets).float().mean().item()
+
+
+def argmax_of_all(predictions, targets):
+    """The place of the highest class number, in place of the predictions."""
+    return (predictions.argmax() == targets).float().mean().item()
+
+
 def all_or_nothing(predictions, targets):
     """1 only if everything is right."""
     return float(torch.equal(predictions, targets))
@@ -401,6 +422,16 @@ ACCURACY = Exercise(
         WrongAnswer(
             mean_of_true_and_false,
             "NumPy takes the mean of True and False, torch does not. Make numbers of them first, with `.float()`.",
+        ),
+        WrongAnswer(
+            argmax_along_classes,
+            "`predictions` has a single axis, and you use another one. It holds class numbers already, shape (N,): "
+            "compare them with `targets` as they are, without `argmax`.",
+        ),
+        WrongAnswer(
+            argmax_of_all,
+            "You compare the targets with the place of the highest class number. `predictions` holds class numbers "
+            "already: leave `argmax` out.",
         ),
         WrongAnswer(
             all_or_nothing,
@@ -514,31 +545,26 @@ def choose_network(accuracies: dict[int, list[float]]) -> int:
     for size in sorted(accuracies):
         leads = [b - a for b, a in zip(accuracies[best], accuracies[size], strict=True)]
         error = statistics.stdev(leads) / math.sqrt(len(leads))  # as standard_error does
-        if size == best or statistics.fmean(leads) <= 2 * error:
+        if statistics.fmean(leads) <= 2 * error:  # the best one leads itself by 0
             return size
     return best
 
 
 def choose_with_a_list(accuracies):
     """All sizes that are good enough, then the smallest."""
-    means = {size: sum(values) / len(values) for size, values in accuracies.items()}
-    best = max(means, key=means.__getitem__)
-
-    def good_enough(size):
-        ours, theirs = (torch.tensor(accuracies[name], dtype=torch.float64) for name in (best, size))
-        leads = ours - theirs
-        return size == best or leads.mean() <= 2 * leads.std() / len(leads) ** 0.5
-
-    return min(size for size in accuracies if size <= best and good_enough(size))
+    runs = {size: torch.tensor(values, dtype=torch.float64) for size, values in accuracies.items()}
+    best = max(runs, key=lambda size: runs[size].mean())
+    leads = {size: runs[best] - runs[size] for size in runs}
+    return min(
+        size for size, lead in leads.items() if lead.mean() <= 2 * lead.std() / len(lead) ** 0.5 and size <= best
+    )
 
 
 def choose_going_down(accuracies):
     """From the best size down; a smaller size counts even if one between is not good enough."""
-    best = max(accuracies, key=lambda size: sum(accuracies[size]))
-    chosen = best
+    chosen = best = max(accuracies, key=lambda size: sum(accuracies[size]))
     for size in sorted((size for size in accuracies if size < best), reverse=True):
-        leads = [b - a for b, a in zip(accuracies[best], accuracies[size], strict=True)]
-        if sum(leads) / len(leads) <= 2 * standard_error(leads):
+        if _is_close(accuracies[best], accuracies[size]):
             chosen = size
     return chosen
 
@@ -560,60 +586,58 @@ def largest_size(accuracies):
 
 def best_single_run(accuracies):
     """The luckiest run decides."""
-    best = max(accuracies, key=lambda size: max(accuracies[size]))
-    return _smallest_within(accuracies, best, 2.0, paired=True)
+    return _first_close(accuracies, sorted(accuracies), best=max(accuracies, key=lambda size: max(accuracies[size])))
 
 
 def in_the_order_given(accuracies):
     """Not sorted."""
-    best = highest_mean(accuracies)
-    for size in accuracies:
-        leads = [b - a for b, a in zip(accuracies[best], accuracies[size], strict=True)]
-        if size == best or statistics.fmean(leads) <= 2 * standard_error(leads):
-            return size
-    return best
+    return _first_close(accuracies, accuracies)
 
 
 def larger_ones_too(accuracies):
     """The largest size that is close enough."""
-    best = highest_mean(accuracies)
-
-    def close(size):
-        leads = [b - a for b, a in zip(accuracies[best], accuracies[size], strict=True)]
-        return size == best or statistics.fmean(leads) <= 2 * standard_error(leads)
-
-    others = [size for size in accuracies if size != best and close(size)]
-    return max(others, default=best)
+    others = [size for size in accuracies if size != highest_mean(accuracies)]
+    return _first_close(accuracies, sorted(others, reverse=True))
 
 
 def one_standard_error(accuracies):
     """A narrower margin."""
-    return _smallest_within(accuracies, highest_mean(accuracies), 1.0, paired=True)
+    return _first_close(accuracies, sorted(accuracies), lambda ours, theirs: standard_error(_leads(ours, theirs)))
 
 
 def not_run_by_run(accuracies):
     """Each size has its own error; what the runs share is lost."""
-    return _smallest_within(accuracies, highest_mean(accuracies), 2.0, paired=False)
+    return _first_close(
+        accuracies,
+        sorted(accuracies),
+        lambda ours, theirs: 2 * math.hypot(standard_error(ours), standard_error(theirs)),
+    )
 
 
 def two_standard_deviations(accuracies):
     """The spread of single runs in place of the error of the mean."""
-    return _smallest_within(accuracies, highest_mean(accuracies), 2.0, paired=True, of_the_mean=False)
+    return _first_close(accuracies, sorted(accuracies), lambda ours, theirs: 2 * statistics.stdev(_leads(ours, theirs)))
 
 
-def _smallest_within(accuracies, best, margin, *, paired, of_the_mean=True):
-    for size in sorted(accuracies):
-        leads = [b - a for b, a in zip(accuracies[best], accuracies[size], strict=True)]
-        if size >= best:
-            return best
-        error = (
-            standard_error(leads) if paired else math.hypot(*map(standard_error, (accuracies[best], accuracies[size])))
-        )
-        if not of_the_mean:
-            error = statistics.stdev(leads)
-        if statistics.fmean(leads) <= margin * error:
-            return size
-    return best
+def _leads(ours, theirs):
+    """Return by how much we are ahead, run by run."""
+    return [a - b for a, b in zip(ours, theirs, strict=True)]
+
+
+def _two_standard_errors(ours, theirs):
+    """The margin of the rule."""
+    return 2 * standard_error(_leads(ours, theirs))
+
+
+def _is_close(ours, theirs, margin=_two_standard_errors):
+    """Say whether our mean is ahead by the margin at most."""
+    return statistics.fmean(_leads(ours, theirs)) <= margin(ours, theirs)
+
+
+def _first_close(accuracies, sizes, margin=_two_standard_errors, *, best=None):
+    """Return the first of the sizes that is close to the best one, or the best one."""
+    best = highest_mean(accuracies) if best is None else best
+    return next((size for size in sizes if _is_close(accuracies[best], accuracies[size], margin)), best)
 
 
 CHOOSE_NETWORK = Exercise(

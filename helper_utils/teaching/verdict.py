@@ -22,6 +22,15 @@ SECONDS = 5.0  # in which an answer must be through all cases
 INPUT_DIGITS = 6
 MAX_ERROR_TEXT = 200  # characters
 MAX_PRINTED = 300  # characters
+IMPORTS = {  # what people mean by a name that they have not imported
+    "np": "import numpy as np",
+    "numpy": "import numpy",
+    "math": "import math",
+    "statistics": "import statistics",
+    "torch": "import torch",
+    "F": "import torch.nn.functional as F",
+    "nn": "from torch import nn",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,6 +234,8 @@ def _shows(exercise: Exercise, known: list[Outcome], outcomes: list[Outcome], fi
 def _what_is_wrong(exercise: Exercise, expected: Outcome, got: Outcome) -> str:
     if got.error == "RecursionError":
         return "Your function calls itself without an end."
+    if got.error == "NameError" and (name := re.match(r"NameError: name '(\w+)' is not defined", got.error_text)):
+        return _unknown_name(name[1])
     if got.error:
         return "Your function breaks on this input."
     if got.changed:
@@ -232,6 +243,12 @@ def _what_is_wrong(exercise: Exercise, expected: Outcome, got: Outcome) -> str:
         return f"Your function changes its argument {names}. Compute a new value, and leave the argument as it is."
     sentence = _difference(expected.value, got.value, exercise.tolerance)
     return sentence[0].upper() + sentence[1:] + "."
+
+
+def _unknown_name(name: str) -> str:
+    if name in IMPORTS:
+        return f"Nothing is called `{name}` yet. Run `{IMPORTS[name]}` in a new cell above, and then this cell again."
+    return f"Nothing is called `{name}` here. Is it misspelled, or does a cell above still have to run?"
 
 
 def _evidence(exercise: Exercise, number: int, expected: Outcome, got: Outcome) -> tuple[tuple[str, str], ...]:
