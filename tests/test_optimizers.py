@@ -923,7 +923,7 @@ def test_muon_gets_the_matrices_and_adamw_the_rest(stacked: bool) -> None:
     assert [(group["lr"], group["weight_decay"]) for group in pair.param_groups] == [(0.1, 0.5)] * 2
 
 
-@pytest.mark.parametrize("depths", [(0.7, 1.0), (1.0, 0.7)])
+@pytest.mark.parametrize("depths", [(0.7, 1.0), (1.0, 0.7), (1.4, 1.0)])
 def test_the_loss_with_two_minima_has_them_where_it_says(depths: tuple[float, float]) -> None:
     places = torch.linspace(-4, 6, 2001)
     slopes = optimizers.two_minima_slope(places, depths)
@@ -936,6 +936,11 @@ def test_full_batches_leave_no_minimum_and_small_ones_leave_the_narrow_one_more_
     assert full.shape == (2, 2)
     assert not full.any()
     assert (small[:, 0] > small[:, 1] + 0.3).all()
+
+
+def test_small_batches_leave_a_wide_minimum_more_often_where_it_is_much_shallower() -> None:
+    small = optimizers.share_that_left((1.0, 0.3), 4, [0, 1])
+    assert (small[:, 1] > small[:, 0] + 0.03).all()
 
 
 def test_the_share_that_left_follows_from_the_seed() -> None:

@@ -775,7 +775,7 @@ WORKING_DECADES = Exercise(
 def choose_optimizer(losses: dict[str, list[float]], kept: dict[str, int]) -> str:
     """Return the name of the optimizer that you would use.
 
-    losses: for each optimizer its test losses, one for each seed, same seeds in all.
+    losses: for each optimizer its validation losses, one a seed, same seeds in all.
     kept: how many numbers it keeps in memory for each weight.
     The best has the lowest mean loss. Another one is clearly worse if its mean paired
     difference to the best is above two standard errors (standard deviation with n - 1,
