@@ -16,8 +16,9 @@ def confusion_matrix(
 ) -> torch.Tensor:
     """Count how often each class was predicted for each true class.
 
-    predictions, targets: class numbers, shape (N,). Returns shape (num_classes,
-    num_classes): a row for each true class, a column for each predicted class.
+    predictions, targets: class numbers, shape (N,). Returns integers, shape
+    (num_classes, num_classes): a row for each true class, a column for each predicted
+    class.
     """
     matrix = torch.zeros(num_classes, num_classes, dtype=torch.long)
     for i in range(len(targets)):
@@ -873,7 +874,7 @@ def percentile_interval(
 
     values: one number for each example, shape (N,), such as 1.0 for right and 0.0 for
     wrong. rows: indices into values, shape (resamples, N). The ends are the 2.5 % and
-    the 97.5 % quantile of the resampled means.
+    the 97.5 % quantile of the resampled means, as torch.quantile computes them.
     """
     means = values[rows].mean(dim=1)
     return means.quantile(0.025).item(), means.quantile(0.975).item()
@@ -1256,6 +1257,12 @@ def keep_when_in_doubt(gain, standard_error, worth):
     return "replace" if gain - worth > 3 * standard_error else "keep"
 
 
+def lower_end_decides_both(gain, standard_error, worth):
+    """The interval's lower end says keep, too."""
+    low = gain - 3 * standard_error
+    return "replace" if low > worth else "keep" if low < worth else "measure more"
+
+
 def worth_is_ignored(gain, standard_error, worth):  # noqa: ARG001 - that is the mistake
     """Compared with zero."""
     return decide_by_distance(gain, standard_error, 0.0)
@@ -1311,6 +1318,11 @@ DECIDE = Exercise(
             keep_when_in_doubt,
             'When the gain is not clear you say "keep". That it was not shown to be above `worth` does not show that '
             'it is below: "measure more".',
+        ),
+        WrongAnswer(
+            lower_end_decides_both,
+            'You say "keep" as soon as the lower end of the interval is below `worth`. A gain is believed to be below '
+            "`worth` when the upper end is: gain + 3 * standard_error.",
         ),
         WrongAnswer(
             worth_is_ignored,
@@ -1420,6 +1432,13 @@ def only_cools_down(logits, targets):
     return max(1.0, temperature_by_narrowing(logits, targets))
 
 
+def even_grid(logits, targets):
+    """Steps of a tenth."""
+    temperatures = torch.linspace(0.1, 100, 1000)
+    losses = torch.stack([torch.nn.functional.cross_entropy(logits / T, targets) for T in temperatures])
+    return temperatures[losses.argmin()].item()
+
+
 def stopped_too_early(logits, targets):
     """A few steps of plain gradient descent from T = 1."""
     t = torch.ones((), requires_grad=True)
@@ -1469,6 +1488,11 @@ FIT_TEMPERATURE = Exercise(
         WrongAnswer(
             only_cools_down,
             "You tried temperatures from 1 on only. An underconfident model needs a T below 1.",
+        ),
+        WrongAnswer(
+            even_grid,
+            "Your temperatures have even steps, which are too coarse for a T below 1: 2 % of 0.4 is 0.008. Use a "
+            "logarithmic grid.",
         ),
         WrongAnswer(
             stopped_too_early,
