@@ -5,6 +5,7 @@ from .augmentation import random_shift as random_shift
 from .dataset_names import DATASET_NAMES as DATASET_NAMES
 from .dataset_names import check_dataset as check_dataset
 from .datasets import Dataset as Dataset
+from .datasets import Masks as Masks
 from .datasets import Part as Part
 from .datasets import load_dataset as load_dataset
 from .directory import data_directory as data_directory

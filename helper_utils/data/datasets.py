@@ -33,6 +33,20 @@ class Part(NamedTuple):
     targets: Tensor
 
 
+class Masks(NamedTuple):
+    """Which pixels of the images belong to the object, for each of the three sets.
+
+    Attributes:
+        train: Shape (N, H, W), bool, in the order of the training images.
+        val: Likewise for the validation images.
+        test: Likewise for the test images.
+    """
+
+    train: Tensor
+    val: Tensor
+    test: Tensor
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """A data set in memory, split and normalised.
@@ -45,6 +59,7 @@ class Dataset:
         class_names: The names of the classes, in the order of their numbers.
         mean: Mean of each channel over the training set, of pixels in [0, 1], shape (C,).
         std: Standard deviation of each channel, likewise.
+        masks: The objects' pixels (`shapes` only, else None), also where something in front covers the object.
     """
 
     name: str
@@ -54,6 +69,7 @@ class Dataset:
     class_names: tuple[str, ...]
     mean: Tensor
     std: Tensor
+    masks: Masks | None = None
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{part}={len(getattr(self, part).targets)}" for part in ("train", "val", "test"))
@@ -119,7 +135,7 @@ def load_dataset(
 
     Returns:
         The data set, normalised with the mean and standard deviation of each channel of the training set. Its `repr`
-        says how many images each set has.
+        says how many images each set has. That of `shapes` has `masks`: which pixels belong to the object.
 
     Raises:
         ValueError: If the name is unknown, an argument is out of range, or a folder cannot be used as a data set.
@@ -139,7 +155,16 @@ def load_dataset(
     for part in (train, val, test):
         part.inputs.sub_(mean.view(-1, 1, 1)).div_(std.view(-1, 1, 1))
     train, val, test = (Part(part.inputs.to(device), part.targets.to(device)) for part in (train, val, test))
-    return Dataset(name, train, val, test, source.class_names, mean.to(device), std.to(device))
+    masks = _masks(source, device)
+    return Dataset(name, train, val, test, source.class_names, mean.to(device), std.to(device), masks)
+
+
+def _masks(source: SplitSource, device: torch.device | str) -> Masks | None:
+    """Return the masks of all three sets, where the source knows them."""
+    train, val, test = (getattr(images, "masks", None) for images in (source.train, source.val, source.test))
+    if train is None or val is None or test is None:
+        return None
+    return Masks(*(torch.from_numpy(masks).to(device) for masks in (train, val, test)))
 
 
 def _check_arguments(subset_size: int | None, imbalance_ratio: float, seed: int, image_size: int | None) -> None:

@@ -113,23 +113,32 @@ def make_shapes(n: int, *, image_size: int = DEFAULT_IMAGE_SIZE, seed: int = 0) 
     if image_size < 8:
         raise ValueError(f"image_size is {image_size}; expected 8 pixels or more")
     n_classes = len(CLASSES)
-    return draw(np.array([(n + label) // n_classes for label in reversed(range(n_classes))]), image_size, seed)
+    counts = np.array([(n + label) // n_classes for label in reversed(range(n_classes))])
+    images, labels, _ = draw(counts, image_size, seed)
+    return images, labels
 
 
-def draw(counts: np.ndarray, image_size: int, seed: int | Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Draw `counts[label]` pictures of each class; see `make_shapes`."""
+def draw(counts: np.ndarray, image_size: int, seed: int | Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw `counts[label]` pictures of each class; see `make_shapes`.
+
+    Returns:
+        Images and labels as `make_shapes` returns them, and the masks of the objects, bool, of shape
+        (n, image_size, image_size): the pixels whose centre lies inside the object's outline, also where the bar in
+        front covers it.
+    """
     rng = np.random.default_rng(seed)
     places = rng.permutation(counts.sum())
     images = np.empty((len(places), image_size, image_size, 3), np.uint8)
     labels = np.empty(len(places), np.int64)
+    masks = np.empty((len(places), image_size, image_size), bool)
     done = 0
     for label, (count, (outline, texture)) in enumerate(zip(counts, CLASSES.values(), strict=True)):
         labels[places[done : done + count]] = label
         for start in range(0, count, CHUNK):
             chunk = places[done + start : done + min(start + CHUNK, count)]
-            images[chunk] = _draw_chunk(len(chunk), outline, texture, image_size, rng)
+            images[chunk], masks[chunk] = _draw_chunk(len(chunk), outline, texture, image_size, rng)
         done += count
-    return images, labels
+    return images, labels, masks
 
 
 class _Canvas:
@@ -169,8 +178,10 @@ class _Canvas:
         self.paint(distance, colour[:, :, None])
 
 
-def _draw_chunk(n: int, outline: Distance, texture: Distance | None, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw n pictures of one class, shape (n, size, size, 3), uint8."""
+def _draw_chunk(
+    n: int, outline: Distance, texture: Distance | None, size: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw n pictures of one class, shape (n, size, size, 3), uint8; and their masks, shape (n, size, size), bool."""
     canvas = _Canvas(n, size, rng)
     uniform = canvas.uniform
 
@@ -204,12 +215,13 @@ def _draw_chunk(n: int, outline: Distance, texture: Distance | None, size: int, 
         texture_x, texture_y = x * radius / period + uniform(0, 1), y * radius / period + uniform(0, 1)
         mix = np.clip(0.5 + texture(texture_x, texture_y) * period / canvas.pixel, 0, 1)
         front_2 = np.where(uniform(0, 1) < 0.5, back, np.where(light, 1 - 0.1 * front, 0.2 * front))
-    canvas.paint(outline(x, y) * radius, _blend(front, front_2, mix))
+    distance = outline(x, y) * radius
+    canvas.paint(distance, _blend(front, front_2, mix))
 
     canvas.paint_bar(uniform(0, 1), max_length=0.3, max_width=0.08)
     canvas.pixels += uniform(0.01, 0.05)[:, :, None] * rng.standard_normal(canvas.pixels.shape, np.float32)
     pictures = np.clip(canvas.pixels * 255, 0, 255).astype(np.uint8)
-    return pictures.reshape(n, 3, size, size).transpose(0, 2, 3, 1)
+    return pictures.reshape(n, 3, size, size).transpose(0, 2, 3, 1), (distance < 0).reshape(n, size, size)
 
 
 def _blend(colour: np.ndarray, other: np.ndarray, share: np.ndarray) -> np.ndarray:

@@ -28,14 +28,17 @@ class Pictures(NamedTuple):
     Attributes:
         images: Shape (N, H, W, C), uint8; C is 1 or 3.
         labels: Shape (N,), int64, numbers of classes.
+        masks: Which pixels belong to the object, shape (N, H, W), bool, where the source knows it.
     """
 
     images: np.ndarray
     labels: np.ndarray
+    masks: np.ndarray | None = None
 
     def take(self, indices: np.ndarray) -> "Pictures":
         """Return a copy with these images only."""
-        return Pictures(self.images[indices], self.labels[indices])
+        masks = None if self.masks is None else self.masks[indices]
+        return Pictures(self.images[indices], self.labels[indices], masks)
 
     def read(self, image_size: int | None) -> np.ndarray:  # noqa: ARG002 - they have the size that they have
         """Return the images in their own size."""
