@@ -114,9 +114,9 @@ def border(masks: Tensor, *, width: int = 1) -> Tensor:
     if width < 1:
         raise ValueError(f"width is {width}; expected 1 pixel or more")
     inside = masks.float()[:, None]
-    window = {"kernel_size": 2 * width + 1, "stride": 1, "padding": width}
-    grown = nn.functional.max_pool2d(inside, **window)
-    shrunk = -nn.functional.max_pool2d(-inside, **window)  # padded with -inf, so the image's edge is no outline
+    grown = nn.functional.max_pool2d(inside, 2 * width + 1, 1, width)
+    # Both are padded with -inf, so the edge of the image is no outline.
+    shrunk = -nn.functional.max_pool2d(-inside, 2 * width + 1, 1, width)
     return (grown != shrunk)[:, 0]
 
 
