@@ -489,6 +489,18 @@ def grid_with_logspace(lowest, highest, per_decade):
     return (10**exponents).tolist()
 
 
+def truncated_number_of_steps(lowest, highest, per_decade):
+    """Int for round."""
+    n_steps = int(math.log10(highest / lowest) * per_decade)
+    return [lowest * 10 ** (step / per_decade) for step in range(n_steps + 1)]
+
+
+def whole_decades(lowest, highest, per_decade):
+    """Rounded too early."""
+    n_steps = round(math.log10(highest / lowest)) * per_decade
+    return [lowest * 10 ** (step / per_decade) for step in range(n_steps + 1)]
+
+
 def last_rate_missing(lowest, highest, per_decade):
     """Last rate missing."""
     return rate_grid(lowest, highest, per_decade)[:-1]
@@ -532,10 +544,19 @@ RATE_GRID = Exercise(
     difficulty=1,
     answer=rate_grid,
     right_answers=[grid_by_factor, grid_with_logspace],
-    cases=[(0.1, 1.0, 2), (0.01, 1.0, 1), (0.001, 0.1, 3), (0.3, 300.0, 4)],
+    # 3e-4 / 3e-5 is a little less than 10 in floating point; the last range is one decade and a half
+    cases=[(0.1, 1.0, 2), (0.01, 1.0, 1), (0.001, 0.1, 3), (0.3, 300.0, 4), (3e-5, 3e-4, 3), (0.01, 0.1 * 10**0.5, 2)],
     wrong_answers=[
         WrongAnswer(last_rate_missing, "The highest rate is missing: n steps have n + 1 ends."),
         WrongAnswer(first_rate_missing, "The lowest rate is missing."),
+        WrongAnswer(
+            truncated_number_of_steps,
+            "`int` cuts off, and a logarithm that should be 1 may come out as 0.9999999. Use `round`.",
+        ),
+        WrongAnswer(
+            whole_decades,
+            "You round the number of decades. Round the number of steps: a range may end in the middle of a decade.",
+        ),
         WrongAnswer(
             evenly_on_a_plain_axis,
             "Your rates have equal differences, so nearly all are in the top decade. Make their ratios equal.",
@@ -881,6 +902,15 @@ def ties_by_order(losses, kept):
     return min(left, key=lambda name: kept[name])
 
 
+def population_deviation(losses, kept):
+    """Divides by n."""
+
+    def bound(a, b):
+        return 2 * statistics.pstdev([x - y for x, y in zip(a, b, strict=True)]) / math.sqrt(len(a))
+
+    return _choose(losses, kept, bound)
+
+
 _KEPT = {"SGD": 0, "momentum": 1, "AdamW": 2}
 CHOOSE_OPTIMIZER = Exercise(
     name="optimizers.choose_optimizer",
@@ -913,6 +943,11 @@ CHOOSE_OPTIMIZER = Exercise(
             {"SGD": [0.5, 0.7, 0.6, 0.9], "momentum": [0.4, 0.3, 0.35, 0.36], "AdamW": [0.3, 0.3, 0.3, 0.3]},
             _KEPT,
         ),
+        # between two standard errors with n and with n - 1.
+        (
+            {"SGD": [0.5, 0.7, 0.6, 0.9], "momentum": [0.295, 0.31, 0.33, 0.33], "AdamW": [0.3, 0.3, 0.3, 0.3]},
+            _KEPT,
+        ),
     ],
     wrong_answers=[
         WrongAnswer(lowest_mean, "You take the lowest mean loss. Another one may be as good, and keep fewer numbers."),
@@ -925,6 +960,10 @@ CHOOSE_OPTIMIZER = Exercise(
             "You compare with two standard deviations. The standard error is smaller by the root of n.",
         ),
         WrongAnswer(one_standard_error, "You allow one standard error. The rule says two."),
+        WrongAnswer(
+            population_deviation,
+            "Your standard deviation divides by n. The seeds are a sample: divide by n - 1 (`statistics.stdev`).",
+        ),
         WrongAnswer(
             seeds_not_paired,
             "You compare two separate groups. The seeds are the same: take the difference seed by seed, and the "
@@ -1014,6 +1053,13 @@ def groups_swapped(parameters, weight_decay):
     return decay_groups(parameters, weight_decay)[::-1]
 
 
+def exactly_two_dimensions(parameters, weight_decay):
+    """A kernel is not a matrix."""
+    matrices = [p for p in parameters.values() if p.dim() == 2]
+    others = [p for p in parameters.values() if p.dim() != 2]
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
 def names_for_tensors(parameters, weight_decay):
     """Names for tensors."""
     matrices = [name for name, p in parameters.items() if p.dim() >= 2]
@@ -1038,6 +1084,7 @@ DECAY_GROUPS = Exercise(
             0.01,
         ),
         ({"matrix": torch.tensor([[1.0], [2.0]]), "scale": torch.tensor(1.0)}, 0.5),
+        ({"kernel": torch.tensor([[[1.0], [2.0]]]), "bias": torch.tensor([0.5])}, 0.1),
     ],
     wrong_answers=[
         WrongAnswer(
@@ -1057,6 +1104,11 @@ DECAY_GROUPS = Exercise(
             "The second group has no weight_decay, so it gets the optimizer's default (0.01 in AdamW). Set it to 0.0.",
         ),
         WrongAnswer(groups_swapped, "The group that decays comes first."),
+        WrongAnswer(
+            exactly_two_dimensions,
+            "Only tensors with exactly two dimensions decay. The kernel of a convolution has three or more, and decays "
+            "too.",
+        ),
         WrongAnswer(names_for_tensors, "Your groups hold the names. An optimizer needs the tensors."),
     ],
     hints=[
@@ -1076,7 +1128,7 @@ def train_linear(
     weight_decay: float,
     n_steps: int,
 ) -> torch.Tensor:
-    """Train a linear model without bias, and return its weights, shape (F,), detached.
+    """Train a linear model without bias, and return its weights, shape (F,).
 
     inputs have the shape (N, F), targets (N,). The weights start at zero. The loss is
     the mean squared error of inputs @ weights over all examples. Each of the n_steps
@@ -1202,7 +1254,11 @@ TRAIN_LINEAR = Exercise(
             "You shrink the weights by weight_decay alone. The rate lr multiplies it as well.",
         ),
         WrongAnswer(summed_loss, "Your loss is the sum of the squared errors. Take their mean."),
-        WrongAnswer(half_the_squared_error, "You halve the squared error. Take the plain mean of the squares."),
+        WrongAnswer(
+            half_the_squared_error,
+            "Your gradient is half of that of the mean squared error. You halved the error, or forgot the 2 of the "
+            "derivative.",
+        ),
         WrongAnswer(one_step_missing, "You take one step too few."),
         WrongAnswer(with_momentum, "Your step has momentum. Go along the gradient of this step alone."),
         WrongAnswer(

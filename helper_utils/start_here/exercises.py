@@ -827,7 +827,7 @@ def train_linear(
     images: shape (N, D), targets: class numbers, shape (N,). The weights, of shape
     (n_classes, D), start at 0; the logits are images @ weights.T. Each of the n_steps
     steps of gradient descent uses all images and the mean cross-entropy
-    (torch.nn.functional.cross_entropy). Return a tensor that needs no gradient.
+    (torch.nn.functional.cross_entropy).
     """
     weights = torch.zeros(n_classes, images.shape[1], requires_grad=True)
     for _ in range(n_steps):
