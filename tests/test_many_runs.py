@@ -173,3 +173,14 @@ def test_a_schedule_can_give_each_run_its_own_factor(part):
     for row, schedule in enumerate([lambda step: 0.5**step, None]):
         alone = train_many(make_mlp, part, lrs=[0.1], seeds=SEEDS, n_epochs=2, schedule=schedule)
         torch.testing.assert_close(together.batch_losses[row], alone.batch_losses[0])
+
+
+def test_after_each_epoch_the_runs_can_be_evaluated_on_further_parts(part):
+    found = []
+    runs = train_many(
+        make_mlp, part, lrs=[0.1, 0.01], seeds=[1, 2], n_epochs=3, batch_size=8, val=part,
+        after_epoch=lambda evaluate: found.append(evaluate(part)),
+    )  # fmt: skip
+    assert len(found) == 3
+    torch.testing.assert_close(torch.stack([loss for loss, _ in found], dim=2), runs.val_losses)
+    torch.testing.assert_close(torch.stack([accuracy for _, accuracy in found], dim=2), runs.val_accuracies)

@@ -67,6 +67,7 @@ def train_many(
     clip_norm: float | None = None,
     loss_fcn: LossFunction = nn.functional.cross_entropy,
     val: Part | None = None,
+    after_epoch: Callable[[Callable[[Part], tuple[Tensor, Tensor]]], None] | None = None,
     device: Device = "cpu",
 ) -> ManyRuns:
     """Train a small network once for each pair of a learning rate and a seed, all at the same time.
@@ -95,6 +96,8 @@ def train_many(
         clip_norm: The largest norm of a run's gradient that a step may use.
         loss_fcn: The mean loss of a batch.
         val: Evaluated after each epoch, if given.
+        after_epoch: Called after each epoch, if given, with a function that evaluates all runs as they are then, as
+            `ManyRuns.evaluate` does.
         device: Where to train.
 
     Raises:
@@ -126,6 +129,8 @@ def train_many(
             batch_losses.append(losses.detach())
         if val is not None:
             validations.append(stack.evaluate(val))
+        if after_epoch is not None:
+            after_epoch(stack.evaluate)
     return _collect(stack, batch_losses, validations)
 
 
