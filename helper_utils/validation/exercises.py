@@ -368,8 +368,8 @@ def cross_validate(train_and_score, folds: list, seeds: list) -> list:
     each fold.
     """
     scores = []
-    for (train, val), seed in zip(folds, seeds, strict=True):
-        scores.append(train_and_score(train, val, seed))
+    for i, (train, val) in enumerate(folds):
+        scores.append(train_and_score(train, val, seeds[i]))
     return scores
 
 
@@ -460,8 +460,8 @@ CROSS_VALIDATE = Exercise(
         ),
     ],
     hints=[
-        "Start with `scores = []`, and loop over the folds and the seeds together: `zip(folds, seeds)`.",
-        "In the loop: `scores.append(train_and_score(train, val, seed))`.",
+        "Start with `scores = []`, and loop over the folds: `for i, (train, val) in enumerate(folds)`.",
+        "In the loop: `scores.append(train_and_score(train, val, seeds[i]))`.",
     ],
     praise="It cross-validates any training, since it knows nothing of the model.",
     difficulty=2,
