@@ -10,8 +10,8 @@ from torch import Tensor, nn
 def filter_normalized_direction(model: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:
     """Draw a random direction in the space of a model's parameters that is as long, filter by filter, as they are.
 
-    A filter is what makes one output: a row of a matrix, the weights of one channel of a convolution. Biases and norms,
-    parameters of one dimension, do not move.
+    A filter is what makes one output: a row of a matrix, the weights of one channel of a convolution (of a
+    transposed convolution: of one channel of its inputs). Biases and norms, parameters of one dimension, do not move.
 
     Args:
         model: Its parameters give shapes and lengths.
@@ -57,11 +57,12 @@ def loss_slice(
         raise ValueError(f"expected one or two directions and some steps, not {len(directions)} and {len(steps)}")
     moved = copy.deepcopy(model)
     start = {name: parameter.clone() for name, parameter in model.named_parameters()}
-    grid = torch.cartesian_prod(*[torch.tensor(steps, dtype=torch.float64)] * len(directions)).view(-1, len(directions))
+    along = torch.as_tensor(steps, dtype=torch.float64)
+    grid = torch.cartesian_prod(*[along] * len(directions)).view(-1, len(directions))
     losses = []
     for place in grid.tolist():
         for name, parameter in moved.named_parameters():
             shift = sum(step * direction[name] for step, direction in zip(place, directions, strict=True))
             parameter.copy_(start[name] + shift)
-        losses.append(loss(moved))
+        losses.append(torch.as_tensor(loss(moved)))
     return torch.stack(losses).view([len(steps)] * len(directions))

@@ -1,6 +1,6 @@
 """Residual blocks and networks (He et al., 2016a, https://arxiv.org/abs/1512.03385, and 2016b, arXiv:1603.05027)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import torch
@@ -16,7 +16,7 @@ class ResidualBlock(nn.Module):
     After the activation, as in He et al. (2016a): `relu(shortcut(x) + norm(conv(relu(norm(conv(x))))))`; with
     `pre_activation`, as in He et al. (2016b), norm and activation stand before each convolution and nothing after the
     sum. The shortcut is the identity where the shapes agree, and else a 1x1 convolution with a norm (a projection;
-    without a norm in a block with `pre_activation`).
+    without a norm in a block with `pre_activation`). Unlike there, the shortcut of the first block is not activated.
 
     With the default settings it computes what torchvision's `BasicBlock` computes, and has the same parameters under
     the same names, so that each loads the other's `state_dict`.
@@ -25,7 +25,7 @@ class ResidualBlock(nn.Module):
         in_channels: Channels of the inputs.
         out_channels: Channels of the outputs.
         stride: Of the first convolution and of the projection; 2 halves height and width.
-        norm: "batch", "group" (8 groups, or as many as divide the channels) or "none".
+        norm: "batch", "group" (the largest of 8, 4, 2 and 1 groups that divides the channels) or "none".
         skip: Whether there is a shortcut. Without one the block is plain, for comparisons.
         pre_activation: Norm and activation before the convolutions.
         zero_init: Whether the scale of the last norm starts at 0 (Goyal et al., 2017), so that the branch gives 0 at
@@ -99,7 +99,8 @@ class StochasticDepth(nn.Module):
     """Drop the branch of a residual block for some examples in training (Huang et al., 2016, arXiv:1603.09382).
 
     A branch that is kept is divided by `survival`, so that its mean is that of the branch, and in evaluation nothing
-    has to be scaled. (Huang et al. multiply in evaluation instead.)
+    has to
+    be scaled. (Huang et al. drop a branch for a whole mini-batch, and multiply in evaluation instead.)
 
     Args:
         survival: The probability that the branch of an example is kept, in (0, 1].
@@ -162,7 +163,7 @@ class ResNet(nn.Module):
         survival: float = 1.0,
     ) -> None:
         super().__init__()
-        counts = [n_blocks] * len(widths) if isinstance(n_blocks, int) else list(n_blocks)
+        counts = list(n_blocks) if isinstance(n_blocks, Iterable) else [int(n_blocks)] * len(widths)
         if not widths or len(counts) != len(widths):
             raise ValueError(
                 f"there are {len(widths)} widths and {len(counts)} numbers of blocks; give each stage one of both"
