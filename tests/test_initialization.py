@@ -408,3 +408,15 @@ def test_lsuv_refuses_what_cannot_be_scaled_and_leaves_the_weights():
         lsuv_(model, torch.ones(3, 6), tolerance=0)
     with pytest.raises(ValueError, match=r"not 0\.05 and 0"):
         lsuv_(model, torch.ones(3, 6), max_steps=0)
+
+
+def test_lsuv_refuses_a_layer_that_is_mostly_bias_and_single_examples():
+    layer = nn.Linear(6, 4)
+    nn.init.normal_(layer.bias, std=30.0, generator=generator())
+    model = nn.Sequential(layer)
+    before = copy.deepcopy(model.state_dict())
+    with pytest.raises(ValueError, match="after 10 steps the outputs of the layer '0' have the variance"):
+        lsuv_(model, make_batch()[0], orthogonal=False)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    with pytest.raises(ValueError, match="two examples or more, not 1"):
+        lsuv_(model, torch.ones(1, 6))

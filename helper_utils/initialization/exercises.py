@@ -93,7 +93,7 @@ WEIGHT_STD = Exercise(
         "The variance of one term, weight times input, is the variance of the weight times mean_square.",
         "The output has fan_in such terms: its variance is fan_in * mean_square * std**2. Set that to 1.",
     ],
-    praise="Xavier's, He's and LeCun's initialisers are this formula with different mean squares.",
+    praise="LeCun's initialiser is this formula with the mean square 1; one number more, and it fits any activation.",
     difficulty=1,
     right_answers=[one_over_the_root, two_roots],
 )
@@ -389,7 +389,7 @@ LAYER_FACTORS = Exercise(
         "Half of the mean square passes a ReLU, so the variance is multiplied by fan_in * variance / 2.",
         "Backward it is the same sum over fan_out terms. Take the root of each.",
     ],
-    praise="Both factors are 1 only if fan_in and fan_out are equal; in a deep network they are taken to its depth.",
+    praise="In a deep network of equal layers both factors are taken to the power of its depth.",
     difficulty=2,
     right_answers=[powers_of_a_half, compared_with_he],
 )
@@ -401,10 +401,10 @@ def plan_initialization(shapes: dict[str, tuple[int, ...]]) -> dict[str, float]:
     """Return the standard deviation to draw each parameter of a ReLU network with.
 
     shapes: the shape of each parameter by its name, from the first layer to the last.
-    A weight has two axes or more: (outputs, inputs, *kernel). It gets the standard
-    deviation that keeps the size of the activations through ReLU (He, by its fan-in).
-    The last weight makes the logits and no ReLU comes after it: there the outputs get
-    half of the variance that He's would give. All other parameters are constants: 0.0.
+    A weight that is drawn has two axes or more: (outputs, inputs, *kernel). It gets the
+    standard deviation that keeps the size of the activations (He, by its fan-in). The
+    last of these weights makes the logits, which start smaller: it gets half of He's
+    variance. All other parameters (biases, norms) are not drawn: 0.0.
     """
     weights = [name for name, shape in shapes.items() if len(shape) >= 2]
     plan = {}
@@ -483,6 +483,15 @@ def half_of_the_std(shapes):
     return {name: std / 2 if name == last else std for name, std in plan.items()}
 
 
+def told_by_their_names(shapes):
+    """A norm's scale is called weight too."""
+    weights = [name for name in shapes if "weight" in name]
+    return {
+        n: math.sqrt((1 if n == weights[-1] else 2) / math.prod(s[1:])) if n in weights else 0.0
+        for n, s in shapes.items()
+    }
+
+
 def biases_drawn_too(shapes):
     """Vectors get a spread."""
     plan = plan_initialization(shapes)
@@ -497,11 +506,12 @@ PLAN_INITIALIZATION = Exercise(
         ({"0.weight": (32, 64), "0.bias": (32,), "2.weight": (10, 32)},),
         ({"0.weight": (8, 3, 3, 3), "0.bias": (8,), "2.weight": (16, 8, 2, 3), "5.weight": (10, 32), "5.bias": (10,)},),
         ({"only.weight": (5, 20), "only.bias": (5,)},),
+        ({"0.weight": (8, 4), "1.weight": (8,), "1.bias": (8,), "3.weight": (2, 8), "4.weight": (2,)},),
     ],
     wrong_answers=[
         WrongAnswer(
             last_weight_as_the_others,
-            "The last weight is drawn like the others. No ReLU follows it: half of the variance is asked for there.",
+            "The last weight is drawn like the others. Half of the variance is asked for there.",
         ),
         WrongAnswer(variances_planned, "Those are variances. A standard deviation is the root of a variance."),
         WrongAnswer(gain_nowhere, "The factor 2 for ReLU is missing in the weights before the last one."),
@@ -522,8 +532,12 @@ PLAN_INITIALIZATION = Exercise(
             "Half of the *variance* was asked for in the last weight: divide the standard deviation by the root of 2.",
         ),
         WrongAnswer(
+            told_by_their_names,
+            "The scale of a norm is called weight as well, and has one axis. Look at the number of axes, not at names.",
+        ),
+        WrongAnswer(
             biases_drawn_too,
-            "Parameters with one axis (biases, scales of norms) are constants: their standard deviation is 0.0.",
+            "Parameters with one axis (biases, scales of norms) are not drawn: their standard deviation is 0.0.",
         ),
     ],
     hints=[

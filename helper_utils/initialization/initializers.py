@@ -116,7 +116,8 @@ def kaiming_uniform_(
         tensor: A weight, shape (out, in, ...); changed in place.
         a: The negative slope of "leaky_relu"; ignored for other activations. 0 is ReLU.
         mode: "fan_in" keeps the size of the activations, "fan_out" that of the gradients.
-        nonlinearity: The activation that follows the layer, as in `calculate_gain`.
+        nonlinearity: The activation whose outputs the layer sums over, as in `calculate_gain`; torch names the one that
+            follows the layer, which is the same in most networks.
         generator: Where the random numbers come from; torch's own by default.
 
     Returns:

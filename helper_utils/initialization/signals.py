@@ -173,11 +173,15 @@ def lsuv_(
         The standard deviation of each layer's outputs afterwards, by the layer's name.
 
     Raises:
-        ValueError: The tolerance or max_steps is not positive, no layer is run, or the outputs of a layer are constant
-            or not finite. The weights are then as before.
+        ValueError: The tolerance or max_steps is not positive, there are fewer than two examples, no layer is run, the
+            outputs of a layer are constant or not finite, or max_steps do not suffice.
+
+    Whatever the error, the weights are then as before.
     """
     if not tolerance > 0 or max_steps < 1:
         raise ValueError(f"tolerance must be positive and max_steps at least 1, not {tolerance} and {max_steps}")
+    if len(inputs) < 2:
+        raise ValueError(f"a variance needs two examples or more, not {len(inputs)}: give a larger batch")
     modules = dict(model.named_modules())
     names = [name for name in activation_statistics(model, inputs).activations if "#" not in name]
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
@@ -189,7 +193,7 @@ def lsuv_(
                 if isinstance(bias, Tensor):
                     bias.zero_()
             return {name: _scale_to_unit_variance(model, inputs, name, tolerance, max_steps) for name in names}
-    except ValueError:
+    except BaseException:  # an interruption included: half-scaled weights are worse than the old ones
         with torch.no_grad():
             for name, value in model.named_parameters():
                 value.copy_(before[name])
@@ -255,6 +259,11 @@ def _scale_to_unit_variance(model: nn.Module, inputs: Tensor, name: str, toleran
             break
         layer.weight.div_(variance**0.5)  # type: ignore[operator, union-attr]
         variance = _output_variance(model, inputs, name)
+    if abs(variance - 1) > tolerance:
+        raise ValueError(
+            f"after {max_steps} steps the outputs of the layer {name!r} have the variance {variance:.3g}, not 1: "
+            f"set its bias to zero (orthogonal=True does), switch dropout off, or allow more steps"
+        )
     return variance**0.5
 
 
