@@ -220,6 +220,11 @@ def test_bad_shares_and_groups_are_refused(options: dict[str, Any], message: str
     ("split", "message"),
     [
         (lambda: validation.k_fold(3, 5), "3 examples, fewer than the 5 folds"),
+        (lambda: validation.k_fold(10, 2.5), "n_splits must be a whole number, not 2.5"),  # type: ignore[arg-type]
+        (lambda: validation.time_series_split(10, 2, gap=0.5), "whole numbers, not 10 and 0.5"),  # type: ignore[arg-type]
+        (lambda: validation.check_folds([(np.array([0, -1]), np.array([1]))]), "each once and from 0 on"),
+        (lambda: validation.check_folds([(np.array([True, False]), np.array([1]))]), "turn a mask into numbers"),
+        (lambda: validation.check_folds([(np.array([0, 0]), np.array([1]))]), "each once"),
         (lambda: validation.k_fold(3, 1), "n_splits must be at least 2, not 1"),
         (lambda: validation.leave_one_out(1), "at least 2, not 1"),
         (lambda: validation.repeated_k_fold(5, 2, n_repeats=0), "n_repeats must be at least 1, not 0"),
@@ -328,6 +333,15 @@ def test_a_batch_larger_than_a_fold_is_refused() -> None:
     part = Part(torch.zeros(6, 1, 2, 2), torch.zeros(6, dtype=torch.long))
     with pytest.raises(ValueError, match="from 1 to the 3 training examples of a fold, not 4"):
         validation.train_folds(make_model, part, validation.k_fold(6, 2), lr=0.1, n_epochs=1, batch_size=4)
+
+
+@pytest.mark.parametrize(
+    ("lr", "n_epochs", "message"), [(0.1, 0, "n_epochs must be at least 1"), (math.nan, 1, "fold 0")]
+)
+def test_trainings_that_come_to_nothing_are_refused(lr: float, n_epochs: int, message: str) -> None:
+    part = Part(torch.ones(6, 1, 2, 2), torch.zeros(6, dtype=torch.long))
+    with pytest.raises(ValueError, match=message):
+        validation.train_folds(make_model, part, validation.k_fold(6, 2), lr=lr, n_epochs=n_epochs, batch_size=3)
 
 
 # ------------------------------------------------------------------------------------------------------ standard error

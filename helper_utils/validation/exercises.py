@@ -87,6 +87,13 @@ def test_share_of_the_rest(order, val, test):
     return order[n_val + n_test :], order[:n_val], order[n_val : n_val + n_test]
 
 
+def training_set_cut_off_first(order, val, test):
+    """The front of the order is the training set."""
+    n_val, n_test = round(val * len(order)), round(test * len(order))
+    n_train = len(order) - n_val - n_test
+    return order[:n_train], order[n_train : n_train + n_val], order[n_train + n_val :]
+
+
 THREE_SETS = Exercise(
     name="validation.three_sets",
     answer=three_sets,
@@ -97,6 +104,10 @@ THREE_SETS = Exercise(
         (np.array([2, 1, 0, 3]), 0.5, 0.25),
     ],
     wrong_answers=[
+        WrongAnswer(
+            training_set_cut_off_first,
+            "You cut the training set off first. The front of `order` is the validation set, then comes the test set.",
+        ),
         WrongAnswer(training_set_last, "The three come back in another order: training, validation, test."),
         WrongAnswer(
             test_before_validation,
@@ -820,6 +831,22 @@ def fullest_fold_first(groups, n_splits):
     return folds
 
 
+def larger_number_first_of_equals(groups, n_splits):
+    """Ascending order turned round: ties come the wrong way."""
+    numbers, sizes = np.unique(groups, return_counts=True)
+    filled, folds = [0] * n_splits, np.empty(len(groups), dtype=int)
+    for i in np.argsort(sizes, kind="stable")[::-1]:
+        fold = filled.index(min(filled))
+        folds[groups == numbers[i]] = fold
+        filled[fold] += int(sizes[i])
+    return folds
+
+
+def examples_in_turn(groups, n_splits):
+    """The groups are not used."""
+    return np.arange(len(groups)) % n_splits
+
+
 GROUP_FOLDS = Exercise(
     name="validation.group_folds",
     answer=group_folds,
@@ -846,6 +873,15 @@ GROUP_FOLDS = Exercise(
         WrongAnswer(
             groups_are_split,
             "A group is on both sides: you cut the examples into blocks. All examples of a group get the same fold.",
+        ),
+        WrongAnswer(
+            examples_in_turn,
+            "You dealt the examples in turn, so a group is in several folds. All its examples get the same fold.",
+        ),
+        WrongAnswer(
+            larger_number_first_of_equals,
+            "Among groups of equal size you begin with the larger number: `[::-1]` turns ties round, too. "
+            "Sort `-sizes` with `kind='stable'`.",
         ),
         WrongAnswer(fold_of_each_group, "You returned one fold for each group. Return one for each *example*."),
         WrongAnswer(

@@ -29,16 +29,17 @@ def train_folds(
 ) -> CrossValidation:
     """Cross-validate a small classifier, all folds trained at the same time.
 
-    Each fold gives what the plain loop gives, to rounding: `set_seed(fold_seed)`, `make_model()`, then epochs over
-    batches of its training examples in an order that the fold's seed draws. It works where `train_many` does: rules
-    that update entry by entry (SGD, Adam, ...), and networks that `torch.func.vmap` takes.
+    Where the batch size divides the training sets, each fold gives what the plain loop gives, to rounding:
+    `set_seed(fold_seed)`, `make_model()`, then epochs over batches of its training examples in an order that the fold's
+    seed draws. Elsewhere the examples of the last, unfilled batch of an epoch are left out. It works where `train_many`
+    does: rules that update entry by entry (SGD, Adam, ...), and networks that `torch.func.vmap` takes.
 
     Args:
         make_model: Makes a fresh network; called after `set_seed`, once for each fold.
         data: All examples that are folded: inputs, and the classes as targets.
         folds: A list of (train_indices, val_indices).
         lr: The learning rate.
-        n_epochs: Passes over the training examples. Batches that are not full in the smallest fold are left out.
+        n_epochs: Passes over the training examples, at least 1.
         batch_size: Examples a step.
         make_optimizer: Makes the optimizer from a list of tensors and `lr`.
         loss_fcn: The mean loss of a batch.
@@ -49,7 +50,8 @@ def train_folds(
         The accuracies, and the logits of each validation example.
 
     Raises:
-        ValueError: A fold is empty or has an example on both sides, or a batch is larger than a training set.
+        ValueError: A fold is empty or has an example on both sides, there is no epoch, a batch is larger than a
+            training set, or a fold's training overflowed.
     """
     folds = list(folds)
     check_folds(folds)
@@ -57,6 +59,8 @@ def train_folds(
     smallest = min(len(train) for train, _ in folds)
     if not 1 <= batch_size <= smallest:
         raise ValueError(f"batch_size must be from 1 to the {smallest} training examples of a fold, not {batch_size}")
+    if n_epochs < 1:
+        raise ValueError(f"n_epochs must be at least 1, not {n_epochs}")
     models = []
     for fold_seed in seeds:
         set_seed(fold_seed)
@@ -90,6 +94,10 @@ def train_folds(
         of_fold = ({name: stacked[fold] for name, stacked in values.items()} for values in (parameters, buffers))
         with torch.no_grad():
             logits = functional_call(model, tuple(of_fold), (inputs[torch.as_tensor(val)],))
+        if not logits.isfinite().all():
+            raise ValueError(
+                f"the logits of fold {fold} are not finite: use a lower learning rate, or look for nan inputs"
+            )
         scores.append((logits.argmax(dim=1) == targets[torch.as_tensor(val)]).double().mean().item())
         predictions.append(logits.cpu())
     return CrossValidation(scores, folds, predictions)

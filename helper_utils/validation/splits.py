@@ -21,8 +21,8 @@ def train_val_test_split(
     """Split examples at random into a training, a validation and a test set.
 
     Without groups the split is stratified: of each class, each set gets its share to within one example. With groups,
-    all examples of a group are in one set; then the sizes are as near to the shares as the groups allow, and classes
-    are not balanced.
+    all examples of a group are in one set: they are dealt in random order, each to the set that is relatively emptiest.
+    Then classes are not balanced, and a few large groups can make the sizes differ much from the shares.
 
     Args:
         targets: The class of each example, shape (N,): a sequence, an array or a tensor.
@@ -208,6 +208,8 @@ def time_series_split(n_examples: int, n_splits: int = 5, *, gap: int = 0) -> Fo
         ValueError: There are fewer than two splits, fewer than n_splits + 1 examples, the gap is negative, or nothing
             is left for the first training set.
     """
+    if not isinstance(n_examples, int | np.integer) or not isinstance(gap, int | np.integer):
+        raise ValueError(f"n_examples and gap must be whole numbers, not {n_examples!r} and {gap!r}")
     _check_splits(n_examples - 1, n_splits, "examples after the first")
     size = n_examples // (n_splits + 1)
     starts = range(n_examples - n_splits * size, n_examples, size)
@@ -228,13 +230,20 @@ def check_folds(folds: Sequence[Fold]) -> None:
         folds: As the functions of this module return them.
 
     Raises:
-        ValueError: There are none, a set is empty, or an example is on both sides.
+        ValueError: There are none, a set is empty or holds something else than example numbers, or an example is on
+            both sides.
     """
     if not len(folds):
         raise ValueError("there are no folds: use k_fold or a function like it")
     for number, (train, val) in enumerate(folds):
         if not len(train) or not len(val):
             raise ValueError(f"fold {number} has {len(train)} training and {len(val)} validation examples")
+        for side in (np.asarray(train), np.asarray(val)):
+            if side.ndim != 1 or side.dtype.kind not in "iu" or side.min() < 0 or len(np.unique(side)) < len(side):
+                raise ValueError(
+                    f"fold {number} must hold the numbers of examples, each once and from 0 on, not {side.dtype} "
+                    f"{side[:5].tolist()}: turn a mask into numbers with np.flatnonzero"
+                )
         if len(both := np.intersect1d(train, val)):
             raise ValueError(f"fold {number} has example {both[0]} in the training and in the validation set")
 
@@ -250,6 +259,9 @@ def _folds(val_sets: Sequence[Indices], n_examples: int) -> Folds:
 
 
 def _check_splits(n_items: int, n_splits: int, what: str) -> None:
+    for name, value in ((f"the number of {what}", n_items), ("n_splits", n_splits)):
+        if not isinstance(value, int | np.integer):
+            raise ValueError(f"{name} must be a whole number, not {value!r}")
     if n_splits < 2:
         raise ValueError(f"n_splits must be at least 2, not {n_splits}: one fold leaves nothing to train on")
     if n_items < n_splits:
