@@ -186,7 +186,7 @@ def test_the_entropy_penalty_is_the_negative_entropy():
 
 
 def test_the_entropy_penalty_refuses_bad_input():
-    for shape in ((3,), (0, 4), (2, 3, 4)):
+    for shape in ((3,), (0, 4), (4, 0), (2, 3, 4)):
         with pytest.raises(ValueError, match=r"must have the shape \(N, classes\)"):
             entropy_penalty(torch.zeros(shape))
     with pytest.raises(ValueError, match=r"strength must be at least 0, not -0.1"):
@@ -238,6 +238,8 @@ def test_ridge_is_the_minimum_of_its_loss():
 def test_ridge_refuses_bad_input():
     with pytest.raises(ValueError, match=r"inputs must have the shape \(N, F\)"):
         ridge_weights(torch.ones(3, 2), torch.ones(3, 1), 0.1)
+    with pytest.raises(ValueError, match="with N above 0"):
+        ridge_weights(torch.ones(0, 2), torch.ones(0), 0.1)
     with pytest.raises(ValueError, match="strength must be at least 0"):
         ridge_weights(torch.ones(3, 2), torch.ones(3), -0.1)
     with pytest.raises(TypeError, match="the targets must hold floating-point"):
@@ -439,3 +441,8 @@ def test_runs_refuse_bad_input():
         train_settings([], train, val, test, seeds=[1], n_epochs=1)
     with pytest.raises(ValueError, match="n_epochs must be at least 1, not 0"):
         train_settings([Setting()], train, val, test, seeds=[1], n_epochs=0)
+    with pytest.raises(ValueError, match="there is a label 2, but n_classes is 2"):
+        train_settings([Setting()], train, val, test, seeds=[1], n_epochs=1, n_classes=2)
+    images = Part(train.inputs[:, None], train.targets)
+    with pytest.raises(ValueError, match=r"must have the shape \(N, F\), not \(40, 1, 6\)"):
+        train_settings([Setting()], images, val, test, seeds=[1], n_epochs=1)

@@ -73,17 +73,17 @@ def entropy_penalty(logits: Tensor, strength: float = 1.0) -> Tensor:
     Source: Pereyra et al., "Regularizing neural networks by penalizing confident output distributions" (2017).
 
     Args:
-        logits: Shape (N, classes), before the softmax.
+        logits: Shape (N, classes), before the softmax; finite.
         strength: At least 0.
 
     Raises:
-        ValueError: The strength is negative, or the logits are not of shape (N, classes) with N above 0.
+        ValueError: The strength is negative, or the logits are not of shape (N, classes) with N and classes above 0.
         TypeError: The logits are integers.
     """
     _check_strength("strength", strength)
     _check_floats("the logits", logits)
-    if logits.dim() != 2 or logits.shape[0] == 0:
-        raise ValueError(f"the logits must have the shape (N, classes) with N above 0, not {tuple(logits.shape)}")
+    if logits.dim() != 2 or 0 in logits.shape:
+        raise ValueError(f"the logits must have the shape (N, classes), both above 0, not {tuple(logits.shape)}")
     log_probabilities = logits.log_softmax(dim=1)
     return strength * (log_probabilities.exp() * log_probabilities).sum(dim=1).mean()
 
@@ -143,8 +143,8 @@ def ridge_weights(inputs: Tensor, targets: Tensor, strength: float) -> Tensor:
 
     Args:
         inputs: Shape (N, F).
-        targets: Shape (N,).
-        strength: At least 0.
+        targets: Shape (N,), N above 0.
+        strength: At least 0; with 0 the columns of the inputs must be independent, so at most N.
 
     Returns:
         Shape (F,).
@@ -156,9 +156,10 @@ def ridge_weights(inputs: Tensor, targets: Tensor, strength: float) -> Tensor:
     _check_strength("strength", strength)
     _check_floats("the inputs", inputs)
     _check_floats("the targets", targets)
-    if inputs.dim() != 2 or targets.shape != inputs.shape[:1]:
+    if inputs.dim() != 2 or targets.shape != inputs.shape[:1] or len(targets) == 0:
         raise ValueError(
-            f"inputs must have the shape (N, F) and targets (N,), not {tuple(inputs.shape)} and {tuple(targets.shape)}"
+            "inputs must have the shape (N, F) and targets (N,), with N above 0, not "
+            f"{tuple(inputs.shape)} and {tuple(targets.shape)}"
         )
     n_examples, n_features = inputs.shape
     identity = torch.eye(n_features, dtype=inputs.dtype, device=inputs.device)

@@ -101,12 +101,17 @@ def train_settings(
         device: Where to train.
 
     Raises:
-        ValueError: There are no settings, n_epochs is below 1, or as `train_many`.
+        ValueError: There are no settings, n_epochs is below 1, the inputs are not of shape (N, F), a label is not below
+            n_classes, or as `train_many`.
     """
     if not len(settings):
         raise ValueError("train_settings needs at least one setting")
     if n_epochs < 1:
         raise ValueError(f"n_epochs must be at least 1, not {n_epochs}")
+    if train.inputs.dim() != 2:
+        raise ValueError(f"the inputs must have the shape (N, F), not {tuple(train.inputs.shape)}: flatten them")
+    if int(train.targets.max()) >= n_classes:
+        raise ValueError(f"there is a label {int(train.targets.max())}, but n_classes is {n_classes}")
     of_each_run = [setting for setting in settings for _ in seeds]
     remaining = iter(of_each_run)  # train_many makes the network of one run after the other
     decays = torch.tensor([setting.weight_decay for setting in of_each_run], device=device)
