@@ -222,3 +222,15 @@ def test_contours_fill_the_ranges_and_are_closer_where_the_function_is_low():
     levels = np.asarray(contours.levels)
     assert len(levels) == 5
     assert np.all(np.diff(levels, 2) > 0)
+
+
+def test_a_logarithmic_axis_over_less_than_a_decade_has_plain_numbers() -> None:
+    figure, axis = plt.subplots()
+    axis.plot([0.03, 0.6], [1, 1])
+    axis.set_xscale("log")
+    plots.label_with_plain_numbers(axis.xaxis)
+    figure.canvas.draw()
+    labels = [label.get_text() for label in axis.get_xticklabels(which="both") if label.get_text()]
+    assert {"0.05", "0.1", "0.2", "0.5"} <= set(labels)
+    assert not any("times" in label for label in labels)
+    plt.close(figure)

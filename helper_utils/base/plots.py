@@ -12,10 +12,12 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
+from matplotlib.ticker import LogLocator, NullFormatter
 from PIL import Image, ImageDraw, ImageOps
 
 if TYPE_CHECKING:
     import ipywidgets as widgets
+    from matplotlib.axis import Axis
 
 # The colour-blind-safe palette of Okabe and Ito (2008), https://jfly.uni-koeln.de/color/, most contrast first.
 COLORS = {
@@ -213,6 +215,19 @@ def plot_contours(
     axis.contour(x, y, heights, levels=np.unique(levels), colors="grey", linewidths=0.7, alpha=0.6)
     axis.set(xlim=x_range, ylim=y_range)
     axis.grid(visible=False)
+
+
+def label_with_plain_numbers(axis: "Axis") -> None:
+    """Label a logarithmic axis with 1, 2 and 5 of each decade, as plain numbers.
+
+    Over one decade or less, matplotlib's own labels (3 x 10^-1) run into one another.
+
+    Args:
+        axis: `figure.axes[0].xaxis` or `.yaxis`, already logarithmic.
+    """
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def image_grid(images: np.ndarray, titles: Sequence[str] | None = None, *, n_columns: int = 10) -> Figure:
