@@ -6,6 +6,7 @@ have to be sorted into data, too large and odd before it all the same.)
 """
 
 import contextlib
+import importlib
 import math
 import re
 from typing import Any
@@ -18,6 +19,7 @@ MAX_BITS = 4_000  # of an int
 MAX_DEPTH = 20  # of lists in lists
 OPAQUE = "opaque"
 KINDS = {"None", "bool", "int", "float", "str", "list", "tuple", "dict", "tensor", "array"}  # what can be sent
+OF_EXERCISES = re.compile(r"helper_utils\.[a-z0-9_]+\.exercises")  # modules whose functions can be sent, by name
 
 
 def encode(value: Any, depth: int = 0) -> Any:
@@ -38,6 +40,8 @@ def encode(value: Any, depth: int = 0) -> Any:
             return [name, [[encode(key, MAX_DEPTH), encode(entry, depth + 1)] for key, entry in value.items()]]
         if name == "tensor" and not value.is_complex() and math.prod(value.shape) <= MAX_ENTRIES:
             return [name, str(value.dtype).removeprefix("torch."), list(value.shape), value.detach().cpu().tolist()]
+        if name == "function" and decode(named := [name, value.__module__, value.__qualname__]) is value:
+            return named
         if name == "array" and value.dtype.kind in "biuf" and value.size <= MAX_ENTRIES:
             return [name, value.dtype.str, list(value.shape), value.tolist()]
     return [OPAQUE, f"huge_or_odd_{name}" if name in KINDS else name]
@@ -65,6 +69,8 @@ def decode(coded: Any) -> Any:
                 import torch
 
                 return torch.tensor(entries, dtype=getattr(torch, dtype)).reshape(shape)
+            case ["function", str(module), str(function)] if OF_EXERCISES.fullmatch(module):  # an input of an exercise
+                return getattr(importlib.import_module(module), function)
             case ["array", str(dtype), list(shape), entries]:
                 import numpy as np
 
@@ -73,6 +79,6 @@ def decode(coded: Any) -> Any:
                 return ...
             case ["opaque", str(name)] if name not in KINDS:  # an object of a type with that name, for the message
                 return type(re.sub(r"\W", "_", name)[:80] or "object", (), {})()
-    except (TypeError, AttributeError, RuntimeError, RecursionError) as error:
+    except (TypeError, AttributeError, ImportError, RuntimeError, RecursionError) as error:
         raise ValueError(f"cannot be decoded: {error}") from None
     raise ValueError("cannot be decoded")

@@ -52,7 +52,7 @@ def difference(expected: Any, got: Any, tolerance: float, what: str = "the resul
     any device.
 
     Args:
-        expected: A number, text, list, tuple, dict, array or tensor, or one in another.
+        expected: A number, text, list, tuple, dict, array, tensor or function, or one in another.
         got: Anything.
         tolerance: By how much numbers may differ, relative and absolute.
         what: What the value is called in the sentence.
@@ -150,7 +150,7 @@ def _equal(expected: Any, got: Any, tolerance: float, name: str) -> bool:
         return math.isclose(got, expected, rel_tol=tolerance, abs_tol=tolerance) or (
             got != got and expected != expected
         )
-    if name in ("int", "bool", "str", "None"):
+    if name in ("int", "bool", "str", "None", "function"):
         return bool(expected == got)
     raise TypeError(f"cannot compare a value of type {type(expected).__name__}: see the docstring of difference")
 
