@@ -50,7 +50,7 @@ class ResidualBlock(nn.Module):
         survival: float = 1.0,
     ) -> None:
         super().__init__()
-        _check_positive(in_channels=in_channels, out_channels=out_channels, stride=stride)
+        check_positive(in_channels=in_channels, out_channels=out_channels, stride=stride)
         if not skip and (zero_init or survival != 1):
             raise ValueError("zero_init and survival need a shortcut (skip=True): without one nothing would pass")
         self.in_channels, self.out_channels, self.stride = in_channels, out_channels, stride
@@ -99,8 +99,7 @@ class StochasticDepth(nn.Module):
     """Drop the branch of a residual block for some examples in training (Huang et al., 2016, arXiv:1603.09382).
 
     A branch that is kept is divided by `survival`, so that its mean is that of the branch, and in evaluation nothing
-    has to
-    be scaled. (Huang et al. drop a branch for a whole mini-batch, and multiply in evaluation instead.)
+    has to be scaled. (Huang et al. drop a branch for a whole mini-batch, and multiply in evaluation instead.)
 
     Args:
         survival: The probability that the branch of an example is kept, in (0, 1].
@@ -168,9 +167,9 @@ class ResNet(nn.Module):
             raise ValueError(
                 f"there are {len(widths)} widths and {len(counts)} numbers of blocks; give each stage one of both"
             )
-        _check_positive(num_classes=num_classes, in_channels=in_channels)
+        check_positive(num_classes=num_classes, in_channels=in_channels)
         for width, count in zip(widths, counts, strict=True):
-            _check_positive(widths=width, n_blocks=count)
+            check_positive(widths=width, n_blocks=count)
         StochasticDepth(survival)  # checks it
         self.in_channels = in_channels
         self.stem = nn.Conv2d(in_channels, widths[0], 3, padding=1, bias=norm == "none")
@@ -241,7 +240,8 @@ def check_images(module: nn.Module, inputs: Tensor, channels: int) -> None:
         )
 
 
-def _check_positive(**numbers: int) -> None:
+def check_positive(**numbers: int) -> None:
+    """Refuse a number below 1, by its name."""
     for name, number in numbers.items():
         if number < 1:
             raise ValueError(f"{name} is {number}; expected 1 or more")

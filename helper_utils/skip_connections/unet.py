@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from helper_utils.skip_connections.residual import check_images
+from helper_utils.skip_connections.residual import check_images, check_positive
 
 Upsampling = Literal["transposed", "resize"]
 
@@ -41,10 +41,7 @@ class UNet(nn.Module):
         upsampling: Upsampling = "transposed",
     ) -> None:
         super().__init__()
-        numbers = {"in_channels": in_channels, "num_classes": num_classes, "width": width, "n_levels": n_levels}
-        for name, number in numbers.items():
-            if number < 1:
-                raise ValueError(f"{name} is {number}; expected 1 or more")
+        check_positive(in_channels=in_channels, num_classes=num_classes, width=width, n_levels=n_levels)
         if upsampling not in ("transposed", "resize"):
             raise ValueError(f"upsampling is {upsampling!r}; expected 'transposed' or 'resize'")
         self.in_channels, self.n_levels, self.long_skips = in_channels, n_levels, long_skips

@@ -1,6 +1,7 @@
 """Values as data: what an answer returns, on its way from the process that ran it to the one that judges it.
 
 A value becomes lists, numbers and texts that JSON can hold. Unlike a pickle, these can be read from anybody.
+Of functions only those that an exercise's module defines are sent, by their name.
 (`torch.load(weights_only=True)` reads no arrays, and unpacks a small file to any size; what an answer returns would
 have to be sorted into data, too large and odd before it all the same.)
 """
