@@ -333,7 +333,11 @@ ONE_STEP = Exercise(
 
 
 def accuracy(predictions: torch.Tensor, targets: torch.Tensor) -> float:
-    """Return the share of predictions that equal their target, between 0 and 1."""
+    """Return the share of predictions that equal their target, between 0 and 1.
+
+    Both hold class numbers, shape (N,). The share is a Python number, as `.item()`
+    makes it of a tensor with one element.
+    """
     return (predictions == targets).float().mean().item()
 
 
