@@ -119,8 +119,8 @@ def train_many(
     for epoch in range(n_epochs):
         order = next(orders).to(device)
         for batch in range(n_batches):
-            chosen = order[:, batch * batch_size : (batch + 1) * batch_size].repeat(len(lrs), 1)
-            losses = stack.losses(train.inputs[chosen], train.targets[chosen])
+            chosen = order[:, batch * batch_size : (batch + 1) * batch_size]
+            losses = stack.losses(*(_for_each_rate(values[chosen], len(lrs)) for values in train))
             _set_gradients(losses, weights)
             if clip_norm is not None:
                 _clip_each_run(weights, clip_norm)
@@ -179,8 +179,10 @@ class _Stack:
             models.append(make_model().to(device))
         parameters, buffers = stack_module_state(models)
         self.shape, self.device = (n_lrs, len(seeds)), device
-        self.parameters = {name: self._for_each_rate(value).requires_grad_() for name, value in parameters.items()}
-        self.buffers = {name: self._for_each_rate(value) for name, value in buffers.items()}
+        self.parameters = {
+            name: _for_each_rate(value.detach(), n_lrs).clone().requires_grad_() for name, value in parameters.items()
+        }
+        self.buffers = {name: _for_each_rate(value.detach(), n_lrs).clone() for name, value in buffers.items()}
         self.model = copy.deepcopy(models[0]).to("meta")  # the computation only: its weights are never used
 
         def loss(parameters: dict, buffers: dict, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -191,9 +193,6 @@ class _Stack:
 
         self._of_own_batches = vmap(loss, randomness="different")
         self._of_same_batch = vmap(loss, in_dims=(0, 0, None, None), randomness="different")
-
-    def _for_each_rate(self, values: Tensor) -> Tensor:
-        return values.detach().repeat(self.shape[0], *[1] * (values.dim() - 1)).clone()
 
     def losses(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the loss of each run on a batch of its own, shape (runs,)."""
@@ -214,6 +213,11 @@ class _Stack:
                 n_correct += (logits.argmax(dim=-1) == targets).sum(dim=-1)
         n_examples = len(part.targets)
         return (total_loss / n_examples).cpu().view(self.shape), (n_correct / n_examples).cpu().view(self.shape)
+
+
+def _for_each_rate(values: Tensor, n_lrs: int) -> Tensor:
+    """Repeat what belongs to the seeds, their first axis, for each rate."""
+    return values.repeat(n_lrs, *[1] * (values.dim() - 1))
 
 
 def _set_gradients(losses: Tensor, weights: Sequence[Tensor]) -> None:

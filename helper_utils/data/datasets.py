@@ -1,5 +1,6 @@
 """Data sets by name: read, split, cut to size and normalised."""
 
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from . import downloads, image_files, shapes
 from .dataset_names import FOLDER, unknown_dataset
 from .directory import data_directory
 from .sources import Images, Pictures, Source, SplitSource
+from .splitting import stratified_split
 
 HELD_OUT = 0.2
 """The share of the images that is set aside for a validation or test set that the source does not have."""
@@ -189,11 +191,13 @@ def _open(name: str, data_dir: str | Path | None) -> Source:
 
 
 def _read_digits() -> Source:
-    from sklearn.datasets import load_digits
-
-    pixels, targets = map(np.asarray, load_digits(return_X_y=True))
-    images = np.rint(pixels * (255 / 16)).astype(np.uint8)  # scikit-learn has grey levels 0 to 16
-    return Source(tuple("0123456789"), Pictures(images.reshape(-1, 8, 8, 1), targets.astype(np.int64)))
+    # What `sklearn.datasets.load_digits` reads. Importing scikit-learn for it would take fifty times as long.
+    spec = importlib.util.find_spec("sklearn")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("the digits come with scikit-learn, which is missing: pip install scikit-learn")
+    rows = np.loadtxt(Path(spec.origin).parent / "datasets/data/digits.csv.gz", delimiter=",", dtype=np.int64)
+    images = np.rint(rows[:, :-1] * (255 / 16)).astype(np.uint8)  # scikit-learn has grey levels 0 to 16
+    return Source(tuple("0123456789"), Pictures(images.reshape(-1, 8, 8, 1), rows[:, -1]))
 
 
 def _draw_shapes(subset_size: int | None, ratio: float | None, seed: int, image_size: int | None) -> SplitSource:
@@ -218,17 +222,10 @@ def _split(source: Source, seed: int) -> SplitSource:
 
 def _split_off(images: Images, seed: int) -> tuple[Images, Images]:
     """Split off a set in which every class has its share, and at least one image."""
-    from sklearn.model_selection import train_test_split
-
     labels = images.labels
     n_classes = labels.max() + 1
-    both = train_test_split(
-        np.arange(len(labels)),
-        test_size=max(round(HELD_OUT * len(labels)), n_classes),
-        stratify=labels,
-        random_state=int(np.random.SeedSequence(seed).generate_state(1)[0]),
-    )
-    kept, held_out = map(np.asarray, both)
+    n_held_out = max(round(HELD_OUT * len(labels)), n_classes)
+    kept, held_out = stratified_split(labels, n_held_out, int(np.random.SeedSequence(seed).generate_state(1)[0]))
     # The share of a rare class may have been rounded to nothing.
     left_out = np.setdiff1d(np.arange(n_classes), labels[held_out])
     moved = [np.flatnonzero(labels[kept] == label)[0] for label in left_out]
