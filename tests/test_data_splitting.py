@@ -48,4 +48,4 @@ def test_digits_are_loaded_without_the_import_of_scikit_learn():
         "print(len(data.train.targets) + len(data.val.targets) + len(data.test.targets), 'sklearn' in sys.modules)"
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert output.split() == [str(len(load_digits().target)), "False"]
+    assert output.split() == [str(len(load_digits(return_X_y=True)[1])), "False"]
