@@ -350,6 +350,11 @@ def test_a_slice_goes_through_the_model_and_leaves_it() -> None:
         (lambda: DenseBlock(4, 1, 0), "n_layers is 0"),
         (lambda: DenseBlock(4, 1, 1, bottleneck=-1), "bottleneck is -1"),
         (lambda: Transition(1), "1 and 0"),
+        (lambda: DenseLayer(0, 3), "in_channels is 0"),
+        (lambda: DenseLayer(3, 3, bottleneck=-1), "bottleneck is -1"),
+        (lambda: DenseLayer(4, 3)(torch.zeros(1, 5, 8, 8)), r"DenseLayer is for inputs of shape \(N, 4, H, W\)"),
+        (lambda: Transition(4)(torch.zeros(1, 5, 8, 8)), r"Transition is for inputs of shape \(N, 4, H, W\)"),
+        (lambda: Transition(4)(torch.zeros(1, 4, 1, 8)), "2 x 2 pixels or more"),
         (lambda: UNet(width=0), "width is 0"),
         (lambda: UNet(n_levels=0), "n_levels is 0"),
         (lambda: UNet(upsampling="bilinear"), "upsampling is 'bilinear'"),  # pyright: ignore[reportArgumentType]
@@ -368,7 +373,17 @@ def test_bad_arguments(make: Any, message: str) -> None:
         make()
 
 
-@pytest.mark.parametrize("make", [lambda: ResidualBlock(3, 3), lambda: ResNet(3), lambda: DenseBlock(3, 1, 1), UNet])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ResidualBlock(3, 3),
+        lambda: ResNet(3),
+        lambda: DenseLayer(3, 1),
+        lambda: DenseBlock(3, 1, 1),
+        lambda: Transition(3),
+        UNet,
+    ],
+)
 def test_integers_are_refused(make: Any) -> None:
     with pytest.raises(TypeError, match="floating point"):
         make()(torch.zeros(1, 3, 8, 8, dtype=torch.int64))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from helper_utils.skip_connections.residual import check_images
+from helper_utils.skip_connections.residual import check_images, check_positive
 
 
 class DenseLayer(nn.Module):
@@ -16,10 +16,17 @@ class DenseLayer(nn.Module):
         in_channels: Channels of the inputs.
         growth_rate: Channels of the outputs.
         bottleneck: How many times `growth_rate` channels a 1x1 convolution before the 3x3 one has; 0 for none.
+
+    Raises:
+        ValueError: A number is below 1, or `bottleneck` below 0.
     """
 
     def __init__(self, in_channels: int, growth_rate: int, bottleneck: int = 0) -> None:
         super().__init__()
+        check_positive(in_channels=in_channels, growth_rate=growth_rate)
+        if bottleneck < 0:
+            raise ValueError(f"bottleneck is {bottleneck}; expected 0 or more")
+        self.in_channels = in_channels
         self.norm1 = nn.BatchNorm2d(in_channels)
         if bottleneck:
             inner = bottleneck * growth_rate
@@ -31,7 +38,16 @@ class DenseLayer(nn.Module):
             self.norm2, self.conv2 = None, None
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return the new channels, shape (N, growth_rate, H, W), of inputs of shape (N, in_channels, H, W)."""
+        """Return the new channels, shape (N, growth_rate, H, W).
+
+        Args:
+            inputs: Shape (N, in_channels, H, W).
+
+        Raises:
+            TypeError: The inputs are not floating point.
+            ValueError: They are not of this shape.
+        """
+        check_images(self, inputs, self.in_channels)
         new = self.conv1(torch.relu(self.norm1(inputs)))
         if self.norm2 is not None and self.conv2 is not None:
             new = self.conv2(torch.relu(self.norm2(new)))
@@ -56,14 +72,7 @@ class DenseBlock(nn.Module):
 
     def __init__(self, in_channels: int, growth_rate: int, n_layers: int, *, bottleneck: int = 0) -> None:
         super().__init__()
-        for name, number, least in (
-            ("in_channels", in_channels, 1),
-            ("growth_rate", growth_rate, 1),
-            ("n_layers", n_layers, 1),
-            ("bottleneck", bottleneck, 0),
-        ):
-            if number < least:
-                raise ValueError(f"{name} is {number}; expected {least} or more")
+        check_positive(in_channels=in_channels, growth_rate=growth_rate, n_layers=n_layers)
         self.in_channels = in_channels
         self.out_channels = in_channels + n_layers * growth_rate
         self.layers = nn.ModuleList(
@@ -109,4 +118,20 @@ class Transition(nn.Sequential):
         self.relu = nn.ReLU()
         self.conv = nn.Conv2d(in_channels, out_channels, 1, bias=False)
         self.pool = nn.AvgPool2d(2)
+        self.in_channels = in_channels
         self.out_channels = out_channels
+
+    def forward(self, inputs: Tensor) -> Tensor:  # type: ignore[override]
+        """Return images of half the height and width, shape (N, out_channels, H // 2, W // 2).
+
+        Args:
+            inputs: Shape (N, in_channels, H, W), H and W at least 2.
+
+        Raises:
+            TypeError: The inputs are not floating point.
+            ValueError: They are not of this shape, or smaller than 2 x 2 pixels.
+        """
+        check_images(self, inputs, self.in_channels)
+        if min(inputs.shape[2:]) < 2:
+            raise ValueError(f"a Transition halves the image: expected 2 x 2 pixels or more, not {tuple(inputs.shape)}")
+        return super().forward(inputs)

@@ -1,5 +1,6 @@
 """Exercises of the lesson 08_skip_connections."""
 
+import math
 import statistics
 
 import torch
@@ -167,6 +168,11 @@ def sum_of_derivatives(branch_derivatives, skip):
     return sum(d + 1 if skip else d for d in branch_derivatives)
 
 
+def one_plus_the_sum(branch_derivatives, skip):
+    """A single 1, and the sum of the blocks' derivatives."""
+    return 1.0 + sum(branch_derivatives) if skip else math.prod(branch_derivatives)
+
+
 def one_minus_each(branch_derivatives, skip):
     """The sign of the branch is turned."""
     product = 1.0
@@ -212,6 +218,10 @@ DERIVATIVE_OF_STACK = Exercise(
         WrongAnswer(skip_ignored, "You leave skip out. The derivative of F(x) + x is F'(x) + 1."),
         WrongAnswer(skip_in_both, "You add 1 also without a skip. The derivative of F(x) alone is F'(x)."),
         WrongAnswer(sum_of_derivatives, "You add the blocks' derivatives. By the chain rule they are multiplied."),
+        WrongAnswer(
+            one_plus_the_sum,
+            "With skips you add the derivatives to a single 1. Multiply the factors F' + 1, one for each block.",
+        ),
         WrongAnswer(one_minus_each, "You subtract the branch's derivative from 1. The branch is added, so add it."),
         WrongAnswer(
             stack_of_none_is_zero,
@@ -456,6 +466,12 @@ def norms_forgotten(in_channels, out_channels, stride):
     return n + (in_channels * out_channels if stride != 1 or in_channels != out_channels else 0)
 
 
+def norm_of_the_shortcut_forgotten(in_channels, out_channels, stride):
+    """The projection without its norm."""
+    n = 9 * in_channels * out_channels + 9 * out_channels**2 + 4 * out_channels
+    return n + (in_channels * out_channels if stride != 1 or in_channels != out_channels else 0)
+
+
 def always_with_a_projection(in_channels, out_channels, stride):  # noqa: ARG001
     """A projection everywhere."""
     return 9 * in_channels * out_channels + 9 * out_channels**2 + in_channels * out_channels + 6 * out_channels
@@ -501,6 +517,7 @@ BLOCK_PARAMETERS = Exercise(
     cases=[(1, 1, 1), (4, 4, 1), (4, 8, 2), (8, 4, 1), (3, 5, 1), (4, 4, 2)],
     wrong_answers=[
         WrongAnswer(norms_forgotten, "The norms are missing: a scale and a bias for each of their channels."),
+        WrongAnswer(norm_of_the_shortcut_forgotten, "The shortcut's projection has a norm, too: count its parameters."),
         WrongAnswer(always_with_a_projection, "You count a projection where the identity is enough."),
         WrongAnswer(never_with_a_projection, "The projection is missing where the shapes differ."),
         WrongAnswer(projection_of_three, "You count a projection of 3x3. It is a 1x1 convolution: one weight a pair."),
@@ -620,6 +637,17 @@ def one_standard_error(losses):
     return min(good)
 
 
+def divided_by_n(losses):
+    """The standard deviation with n in place of n - 1."""
+    best = lowest_mean(losses)
+    good = []
+    for depth, values in losses.items():
+        d = [a - b for a, b in zip(values, losses[best], strict=True)]
+        if statistics.fmean(d) <= 2 * statistics.pstdev(d) / len(d) ** 0.5:
+            good.append(depth)
+    return min(good)
+
+
 DEPTH_TO_USE = Exercise(
     name="skip_connections.depth_to_use",
     difficulty=3,
@@ -641,6 +669,8 @@ DEPTH_TO_USE = Exercise(
             },
         ),
         ({1: [0.33, 0.40, 0.38, 0.41, 0.37], 3: [0.32, 0.36, 0.38, 0.36, 0.37]},),
+        ({1: [0.40, 0.51, 0.66], 3: [0.40, 0.50, 0.60]},),
+        ({1: [0.41, 0.53, 0.68], 3: [0.40, 0.50, 0.60]},),
     ],
     wrong_answers=[
         WrongAnswer(
@@ -659,6 +689,7 @@ DEPTH_TO_USE = Exercise(
         ),
         WrongAnswer(lowest_single_loss, "You take the depth of the luckiest run. Compare means over all seeds."),
         WrongAnswer(one_standard_error, "You compare with one standard error. The task asks for two."),
+        WrongAnswer(divided_by_n, "Your standard deviation divides by n. The task asks for n - 1: statistics.stdev."),
     ],
     hints=[
         "First the best depth, by the mean. Then, for each depth, the list of differences to it, seed by seed.",
