@@ -1,7 +1,7 @@
 """Record the learning curves that lesson 14 replays: every point of a grid of hyperparameters, four times each.
 
-It trains the 12,672 networks of `helper_utils.optuna_tuning.recorded_curves.GRID` and writes the `.npz` beside that
-module, in about ten minutes. It measures no speed, so `run_all.py` does not run it.
+It trains the 12,672 networks of `GRID` and writes the table, `helper_utils/data/recorded_curves.npz`, in about ten
+minutes. It measures no speed, so `run_all.py` does not run it.
 """
 
 import argparse
