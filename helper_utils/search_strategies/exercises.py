@@ -13,7 +13,7 @@ from helper_utils.teaching.registry import Exercise, WrongAnswer
 
 
 def chance_of_a_hit(n_trials: int, share: float) -> float:
-    """Return the probability that n_trials random trials hit the best share at least once.
+    """Return the probability that random trials hit the best share at least once.
 
     share: the part of the search space that is good enough, from 0 to 1. The trials are
     independent, and each is drawn evenly from the space.
@@ -945,11 +945,12 @@ def lr_slope(
     lr: float,
     n_steps: int,
 ) -> float:
-    """Return the derivative of the loss after n_steps with respect to the learning rate.
+    """Return the derivative of the last loss with respect to the learning rate.
 
     The loss is (curvatures * w ** 2).sum() / 2, so its gradient is curvatures * w. The
-    descent begins at w = start, and each step subtracts lr times the gradient. Let
-    autograd go through all steps; leave the tensors that you get unchanged.
+    descent begins at w = start, and each of the n_steps subtracts lr times the
+    gradient. Let autograd go through all steps; leave the tensors that you get
+    unchanged.
     """
     rate = torch.tensor(lr, dtype=start.dtype, requires_grad=True)
     w = start
