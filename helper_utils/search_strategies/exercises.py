@@ -444,7 +444,7 @@ def halve(curves: np.ndarray, epochs: list[int], eta: int) -> tuple[int, int]:
     it, from where they stopped. Then the best 1/eta of them stay (rounded down, at
     least one). The winner is the best of those that reach the last entry.
     """
-    alive, trained, cost = list(range(len(curves))), 0, 0
+    alive, trained, cost, winner = list(range(len(curves))), 0, 0, 0
     for n_epochs in epochs:
         cost += len(alive) * (n_epochs - trained)
         trained = n_epochs
