@@ -203,7 +203,12 @@ BEST_SO_FAR = Exercise(
 # -------------------------------------------------------------------------------------- search_strategies.posterior
 
 
-def posterior(kernel: np.ndarray, cross: np.ndarray, values: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray]:
+def posterior(
+    kernel: np.ndarray,
+    cross: np.ndarray,
+    values: np.ndarray,
+    noise: float,
+) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation of a Gaussian process at M new points.
 
     kernel: covariances of the N tried points, shape (N, N). cross: of each new point
