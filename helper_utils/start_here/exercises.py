@@ -84,8 +84,8 @@ STANDARD_ERROR = Exercise(
         ),
         WrongAnswer(
             population_deviation,
-            "Your standard deviation divides the sum of squares by n, as `np.std` does. `statistics.stdev` divides it "
-            "by n - 1.",
+            "Your standard deviation divides the sum of squares by n, as `statistics.pstdev` does. `statistics.stdev` "
+            "divides it by n - 1.",
         ),
         WrongAnswer(
             variance_of_the_mean, "That is the square of the standard error. Take the square root of your result."
@@ -335,8 +335,9 @@ ONE_STEP = Exercise(
 def accuracy(predictions: torch.Tensor, targets: torch.Tensor) -> float:
     """Return the share of predictions that equal their target, between 0 and 1.
 
-    Both hold class numbers, shape (N,). The share is a Python number, as `.item()`
-    makes it of a tensor with one element.
+    Both hold class numbers, shape (N,). Comparing them with == gives True and False,
+    which .double() makes 1 and 0. The share is a Python number, as .item() makes it of
+    a tensor with one element.
     """
     return (predictions == targets).float().mean().item()
 
@@ -425,7 +426,7 @@ ACCURACY = Exercise(
         ),
         WrongAnswer(
             mean_of_true_and_false,
-            "NumPy takes the mean of True and False, torch does not. Make numbers of them first, with `.float()`.",
+            "torch takes no mean of True and False. Make numbers of them first, with `.double()`.",
         ),
         WrongAnswer(
             argmax_along_classes,
