@@ -265,6 +265,11 @@ def case_by_case(weights, threshold):
     return torch.where(weights.abs() <= threshold, torch.zeros_like(weights), moved)
 
 
+def hard_threshold_with_ties(weights, threshold):
+    """Hard threshold that keeps a weight exactly at the threshold."""
+    return torch.where(weights.abs() < threshold, torch.zeros_like(weights), weights)
+
+
 def hard_threshold(weights, threshold):
     """Hard threshold."""
     return torch.where(weights.abs() <= threshold, torch.zeros_like(weights), weights)
@@ -314,6 +319,10 @@ SOFT_THRESHOLD = Exercise(
     wrong_answers=[
         WrongAnswer(
             hard_threshold, "Small weights are 0, but the others kept their value. Move them by the threshold as well."
+        ),
+        WrongAnswer(
+            hard_threshold_with_ties,
+            "You set small weights to 0 and keep the others. Every weight moves towards 0 by the threshold.",
         ),
         WrongAnswer(
             moved_past_zero,
@@ -448,9 +457,9 @@ def stop_early(
 
     losses: the validation loss after each epoch; epochs count from 1, and none is nan.
     The first epoch is the best one so far. A later epoch improves if its loss is below
-    the best loss so far by more than min_delta. The training goes on for up to patience
-    epochs in a row without an improvement; one more, and it ends with that epoch.
-    Without that it ends with the last loss.
+    the best loss so far by more than min_delta. Up to patience epochs in a row may pass
+    without an improvement; the training ends with the next one that has none, or with
+    the last loss. Losses 3, 2, 2.5, 2.6, 1 and patience 1 give (2, 4).
     """
     best_epoch, best_loss = 1, losses[0]
     for epoch, loss in enumerate(losses, start=1):
@@ -718,7 +727,7 @@ CHOOSE_STRENGTH = Exercise(
     # In every case the limits of several misconceptions lie on different sides of a strength.
     cases=[
         ({0.1: [1.0, 2.0], 0.2: [1.1, 2.1], 0.4: [2.3, 2.4], 0.8: [6.0, 6.0]},),
-        ({1.0: [2.0, 2.0, 2.6], 3.0: [1.0, 1.0, 1.6], 10.0: [1.5, 1.5, 1.2], 30.0: [3.0, 3.0, 3.0]},),
+        ({1.0: [2.0, 2.0, 2.6], 3.0: [1.0, 1.0, 1.6], 10.0: [1.5, 1.5, 1.25], 30.0: [3.0, 3.0, 3.0]},),
         ({1.0: [1.0, 1.0, 1.6, 1.6], 2.0: [1.4, 1.45, 1.5, 1.45], 4.0: [1.49, 1.47, 1.48, 1.48], 8.0: [1.6, 1.6]},),
         ({1.0: [0.0, 2.0, 0.0, 2.0], 2.0: [1.4, 1.45, 1.4, 1.45], 3.0: [1.54, 1.54], 5.0: [1.9, 1.9]},),
         ({0.5: [2.0, 2.0, 2.3], 0.3: [0.9, 1.0, 1.1], 0.7: [0.1, 3.2, 0.2], 0.2: [1.01, 1.02, 1.03]},),
