@@ -9,6 +9,7 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
@@ -16,7 +17,11 @@ from torch.optim import Optimizer
 
 from helper_utils.base.seeds import set_seed
 from helper_utils.base.training import Device, LossFunction, check_classes
+from helper_utils.data.augmentation import Augmentation
 from helper_utils.data.datasets import Part
+
+Mixing = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+"""A function `(inputs, targets, generator) -> (inputs, targets)`."""
 
 _EVALUATED_AT_ONCE = 500  # examples; bounds the memory of an evaluation of many runs
 
@@ -66,6 +71,8 @@ def train_many(
     schedule: Callable[[int], float | Tensor] | None = None,
     clip_norm: float | None = None,
     loss_fcn: LossFunction = nn.functional.cross_entropy,
+    augment: Augmentation | None = None,
+    mix: Mixing | None = None,
     val: Part | None = None,
     after_epoch: Callable[[Callable[[Part], tuple[Tensor, Tensor]]], None] | None = None,
     device: Device = "cpu",
@@ -95,6 +102,9 @@ def train_many(
             several schedules.
         clip_norm: The largest norm of a run's gradient that a step may use.
         loss_fcn: The mean loss of a batch.
+        augment: Changes the inputs of each batch, `augment(inputs, generator)`, as for `TensorLoader`. It is called
+            once for each seed, with that seed's generator.
+        mix: After that changes inputs and targets of each batch, `mix(inputs, targets, generator)`, such as `mixup`.
         val: Evaluated after each epoch, if given.
         after_epoch: Called after each epoch, if given, with a function that evaluates all runs as they are then, as
             `ManyRuns.evaluate` does.
@@ -114,13 +124,18 @@ def train_many(
     rates = torch.as_tensor(lrs, dtype=torch.float32, device=device).repeat_interleave(len(seeds))
     train = Part(train.inputs.to(device), train.targets.to(device))
     orders = _draw_orders(seeds, len(train.targets))
+    # Apart from the orders', so that runs with and without augmentation see the same batches.
+    generators = [torch.Generator().manual_seed(augmentation_seed(seed)) for seed in seeds]
 
     batch_losses, validations = [], []
     for epoch in range(n_epochs):
         order = next(orders).to(device)
         for batch in range(n_batches):
             chosen = order[:, batch * batch_size : (batch + 1) * batch_size]
-            losses = stack.losses(*(_for_each_rate(values[chosen], len(lrs)) for values in train))
+            inputs, targets = train.inputs[chosen], train.targets[chosen]
+            if augment is not None or mix is not None:
+                inputs, targets = _change(inputs, targets, augment, mix, generators)
+            losses = stack.losses(_for_each_rate(inputs, len(lrs)), _for_each_rate(targets, len(lrs)))
             _set_gradients(losses, weights)
             if clip_norm is not None:
                 _clip_each_run(weights, clip_norm)
@@ -148,6 +163,27 @@ def _draw_orders(seeds: Sequence[int], n_examples: int) -> Iterator[Tensor]:
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     while True:
         yield torch.stack([torch.randperm(n_examples, generator=generator) for generator in generators])
+
+
+def augmentation_seed(seed: int) -> int:
+    """Return the seed of the generator from which `train_many` augments the batches of a run."""
+    return int(np.random.SeedSequence([seed, 1]).generate_state(1)[0])
+
+
+def _change(
+    inputs: Tensor,
+    targets: Tensor,
+    augment: Augmentation | None,
+    mix: Mixing | None,
+    generators: Sequence[torch.Generator],
+) -> tuple[Tensor, Tensor]:
+    """Augment the batch of each seed; the first axis of inputs and targets are the seeds."""
+    if augment is not None:
+        inputs = torch.stack([augment(x, generator) for x, generator in zip(inputs, generators, strict=True)])
+    if mix is not None:
+        changed = [mix(x, y, generator) for x, y, generator in zip(inputs, targets, generators, strict=True)]
+        inputs, targets = (torch.stack(values) for values in zip(*changed, strict=True))
+    return inputs, targets
 
 
 def _collect(stack: "_Stack", batch_losses: list[Tensor], validations: list[tuple[Tensor, Tensor]]) -> ManyRuns:

@@ -1,0 +1,198 @@
+"""Transforms of a batch of images in which each image has its own parameters, which are given.
+
+Images are float tensors of shape (N, C, H, W) on any device. Each function returns a new tensor. For each image it does
+what the function of the same purpose in `torchvision.transforms.v2.functional` does with these parameters.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample, pad
+
+GREY = (0.2989, 0.587, 0.114)
+"""The shares of red, green and blue in the grey value of a pixel, as torchvision has them."""
+
+
+def check_images(images: Tensor) -> None:
+    """Raise an error where a tensor is not a batch of images.
+
+    Raises:
+        TypeError: The images are integers.
+        ValueError: Their shape is not (N, C, H, W).
+    """
+    if not images.is_floating_point():
+        raise TypeError(f"the images must be floating-point numbers, not {images.dtype}: convert with .float() / 255")
+    if images.dim() != 4:
+        raise ValueError(f"the images must have the shape (N, C, H, W), not {tuple(images.shape)}")
+
+
+def _for_each(name: str, values: Tensor, images: Tensor) -> Tensor:
+    """Return one value an image, with the shape (N, 1, 1, 1)."""
+    if values.shape != images.shape[:1]:
+        raise ValueError(
+            f"{name} must hold one value for each of the {len(images)} images, but its shape is {tuple(values.shape)}"
+        )
+    return values.to(images.device).view(-1, 1, 1, 1)
+
+
+def flip(images: Tensor, flipped: Tensor, *, vertical: bool = False) -> Tensor:
+    """Mirror some of the images left to right, or top to bottom.
+
+    Args:
+        images: Shape (N, C, H, W).
+        flipped: Which images, shape (N,), bool.
+        vertical: Whether top and bottom change places instead of left and right.
+
+    Raises:
+        TypeError: The images are integers.
+        ValueError: A shape is wrong.
+    """
+    check_images(images)
+    return torch.where(_for_each("flipped", flipped, images).bool(), images.flip(-2 if vertical else -1), images)
+
+
+def crop(images: Tensor, top: Tensor, left: Tensor, size: tuple[int, int], *, padding: int = 0) -> Tensor:
+    """Cut a window out of each image.
+
+    Args:
+        images: Shape (N, C, H, W).
+        top: The first row of each window, counted in the padded image, shape (N,), integers.
+        left: The first column, likewise.
+        size: Height and width of the windows in pixels.
+        padding: So many pixels of zeros are added on each side before the cut.
+
+    Returns:
+        Shape (N, C, *size).
+
+    Raises:
+        TypeError: The images are integers.
+        ValueError: A shape is wrong, or a window reaches beyond the padded image.
+    """
+    check_images(images)
+    height, width = size
+    padded = pad(images, [padding] * 4)
+    for name, first, length, whole in (
+        ("top", top, height, padded.shape[2]),
+        ("left", left, width, padded.shape[3]),
+    ):
+        _for_each(name, first, images)
+        if len(first) and not 0 <= int(first.min()) <= int(first.max()) <= whole - length:
+            raise ValueError(
+                f"{name} must be from 0 to {whole - length}, so that {length} of {whole} pixels are cut out; it is "
+                f"from {int(first.min())} to {int(first.max())}"
+            )
+    rows = (top[:, None] + torch.arange(height, device=top.device)).to(images.device)
+    columns = (left[:, None] + torch.arange(width, device=left.device)).to(images.device)
+    numbers = torch.arange(len(images), device=images.device)[:, None, None]
+    return padded.movedim(1, -1)[numbers, rows[:, :, None], columns[:, None, :]].movedim(-1, 1).contiguous()
+
+
+def rotate(images: Tensor, degrees: Tensor) -> Tensor:
+    """Turn each image counter-clockwise about its centre; what comes into view is zero.
+
+    Pixels are interpolated bilinearly, as torchvision's `rotate` does with `InterpolationMode.BILINEAR`. At the border
+    torchvision does not blend with the zeros outside, and we do, so pixels there may differ.
+
+    Args:
+        images: Shape (N, C, H, W).
+        degrees: One angle for each image, shape (N,).
+
+    Raises:
+        TypeError: The images are integers.
+        ValueError: A shape is wrong.
+    """
+    check_images(images)
+    if not len(images):
+        return images.clone()
+    angles = _for_each("degrees", degrees, images).flatten().to(images.dtype) * (math.pi / 180)
+    height, width = images.shape[2:]
+    cos, sin, zero = angles.cos(), angles.sin(), torch.zeros_like(angles)
+    # The grid says for each new pixel where it was: the inverse of the turn, in units of half the width and height.
+    rows = [torch.stack([cos, -sin * height / width, zero], 1), torch.stack([sin * width / height, cos, zero], 1)]
+    grid = affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
+    return grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def erase(images: Tensor, boxes: Tensor, value: float = 0.0) -> Tensor:
+    """Replace a box of each image by one value.
+
+    Args:
+        images: Shape (N, C, H, W).
+        boxes: Top, left, bottom, right of each image's box, shape (N, 4), integers; the last two are excluded.
+        value: What is put there; 0 is the mean colour of normalised images.
+
+    Raises:
+        TypeError: The images are integers.
+        ValueError: A shape is wrong.
+    """
+    check_images(images)
+    return torch.where(inside(boxes, images), torch.as_tensor(value, dtype=images.dtype, device=images.device), images)
+
+
+def inside(boxes: Tensor, images: Tensor) -> Tensor:
+    """Say which pixels lie in each image's box, shape (N, 1, H, W), bool.
+
+    Args:
+        boxes: As for `erase`.
+        images: Shape (N, C, H, W).
+
+    Raises:
+        ValueError: The boxes do not have the shape (N, 4).
+    """
+    if boxes.shape != (len(images), 4):
+        raise ValueError(f"the boxes must have the shape ({len(images)}, 4), not {tuple(boxes.shape)}")
+    top, left, bottom, right = boxes.to(images.device).view(-1, 4, 1, 1, 1).unbind(1)
+    row = torch.arange(images.shape[2], device=images.device).view(-1, 1)
+    column = torch.arange(images.shape[3], device=images.device)
+    return (row >= top) & (row < bottom) & (column >= left) & (column < right)
+
+
+def adjust_color(
+    images: Tensor,
+    brightness: Tensor | None = None,
+    contrast: Tensor | None = None,
+    saturation: Tensor | None = None,
+) -> Tensor:
+    """Change the brightness, then the contrast, then the saturation of each image.
+
+    Each is a factor: 1 changes nothing, and 0 gives black, the mean grey, or a grey image.
+
+    Args:
+        images: Shape (N, 3, H, W), or (N, 1, H, W) without saturation; values in [0, 1], so not normalised.
+        brightness: One factor for each image, shape (N,), at least 0; or None.
+        contrast: Likewise.
+        saturation: Likewise.
+
+    Raises:
+        TypeError: The images are integers.
+        ValueError: A shape is wrong, a factor is negative, or a pixel is not in [0, 1].
+    """
+    check_images(images)
+    if images.shape[1] not in (1, 3) or (saturation is not None and images.shape[1] != 3):
+        raise ValueError(f"images of 3 channels are needed (1 without saturation), not of {images.shape[1]}")
+    if images.numel() and not 0 <= float(images.min()) <= float(images.max()) <= 1:
+        raise ValueError(
+            f"the pixels must be in [0, 1], but are from {float(images.min()):.3g} to {float(images.max()):.3g}: "
+            "change colours before the images are normalised"
+        )
+    for name, factors in (("brightness", brightness), ("contrast", contrast), ("saturation", saturation)):
+        if factors is None:
+            continue
+        if len(factors) and not float(factors.min()) >= 0:
+            raise ValueError(f"a factor of {name} must be at least 0, not {float(factors.min())}")
+        if name == "brightness":
+            other = torch.zeros_like(images[:, :1])
+        else:
+            other = _grey(images)
+            other = other.mean(dim=(1, 2, 3), keepdim=True) if name == "contrast" else other
+        factors = _for_each(name, factors, images).to(images.dtype)
+        images = (factors * images + (1 - factors) * other).clamp(0, 1)
+    return images
+
+
+def _grey(images: Tensor) -> Tensor:
+    if images.shape[1] == 1:
+        return images
+    shares = torch.tensor(GREY, dtype=images.dtype, device=images.device).view(3, 1, 1)
+    return (images * shares).sum(dim=1, keepdim=True)
