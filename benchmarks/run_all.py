@@ -21,6 +21,7 @@ SCRIPTS = (
     "training_loop.py",
     "many_runs.py",
     "data_loading.py",
+    "augmentation.py",
     "optimizer_step.py",
     "inference_time.py",
     "import_time.py",
