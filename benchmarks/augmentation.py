@@ -25,7 +25,7 @@ BILINEAR = v2.InterpolationMode.BILINEAR
 PAIRS = {
     "flip": (random_flip(), v2.RandomHorizontalFlip()),
     "crop with padding": (random_crop(SIZE, padding=4), v2.RandomCrop(SIZE, padding=4)),
-    "rotation": (random_rotation(15), v2.RandomRotation(15, interpolation=BILINEAR)),
+    "rotation": (random_rotation(15), v2.RandomRotation([-15, 15], interpolation=BILINEAR)),
     "erase": (random_erase(), v2.RandomErasing()),
     "brightness, contrast, saturation": (random_color(0.4, 0.4, 0.4), v2.ColorJitter(0.4, 0.4, 0.4)),
 }

@@ -115,7 +115,7 @@ def choose_augmentations(
         gain = torch.tensor(values) - torch.tensor(baseline)
         if gain.mean() > 2 * gain.std() / len(gain) ** 0.5:
             gains[name] = gain.mean().item()
-    return sorted(gains, key=gains.get, reverse=True)
+    return sorted(gains, key=lambda name: gains[name], reverse=True)
 
 
 def choose_with_plain_python(accuracies, baseline):
