@@ -6,6 +6,7 @@ RUN := $(BIN)/python
 READY := $(VENV)/.ready
 # Two test files at a time, and one thread for each process: several kernels then share the cores without a fight.
 WORKERS ?= 2
+RUNS ?= build/experiment_tracking/runs
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 # GNU's threads spin while they wait, and a busy machine then takes many times as long: let them sleep.
 export GOMP_SPINCOUNT ?= 0
@@ -15,7 +16,7 @@ FINDS_US := import helper_utils, os, sys; sys.exit(not os.path.samefile(os.path.
 $(shell cd / && "$(CURDIR)/$(RUN)" -c "$(FINDS_US)" "$(CURDIR)/helper_utils" 2>/dev/null || rm -f "$(CURDIR)/$(READY)")
 
 .DEFAULT_GOAL := help
-.PHONY: help course test lint check-types unit-tests test-browser notebook-tests notebooks claims lab format constraints benchmarks clean
+.PHONY: help course test lint check-types unit-tests test-browser notebook-tests notebooks claims lab tensorboard mlflow format constraints benchmarks clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +52,12 @@ claims: $(READY) ## run all lessons on base seeds 1 to 5, and keep in notebooks/
 lab: $(READY) ## open the notebooks in JupyterLab, where `course` can be called from a terminal or as !course
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(RUN) -m jupyterlab --notebook-dir notebooks
 
+tensorboard: $(READY) ## the page of TensorBoard on the runs of lesson 15 (others: make tensorboard RUNS=folder)
+	$(RUN) -m helper_utils.experiment_tracking.pages tensorboard --runs "$(RUNS)"
+
+mlflow: $(READY) ## the page of MLflow on the runs of lesson 15 (others: make mlflow RUNS=folder)
+	$(RUN) -m helper_utils.experiment_tracking.pages mlflow --runs "$(RUNS)"
+
 format: $(READY) ## mend what ruff can mend
 	$(RUN) -m ruff check --fix
 	$(RUN) -m ruff format
@@ -73,5 +80,5 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "$(PYTHON) is $$($(PYTHON) --version 2>&1): the course needs Python 3.11 or newer; try make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,cluster]"
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,cluster,tracking]"
 	@touch $@

@@ -3,6 +3,7 @@
 import html
 import io
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import matplotlib as mpl
@@ -96,6 +97,25 @@ def show_figure(figure: Figure, description: str) -> None:
     _check_description(description)
     data, metadata = _picture(figure, description)
     display(data, raw=True, metadata=metadata)
+    _show_caption(description)
+
+
+def show_picture(path: str | Path, description: str) -> None:
+    """Show a stored PNG, such as a screenshot, with the words that say what it shows, as `show_figure` does.
+
+    Args:
+        path: The file. It is shown at half of its size in pixels, for screens of high density.
+        description: What the picture shows, for somebody who cannot see it.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The description is empty.
+    """
+    _check_description(description)
+    content = Path(path).read_bytes()
+    width = Image.open(io.BytesIO(content)).width // _SHARPNESS
+    metadata = {"image/png": {"alt": description, "width": width}}
+    display({"image/png": content, "text/plain": description}, raw=True, metadata=metadata)
     _show_caption(description)
 
 

@@ -84,6 +84,14 @@ class TensorLoader:
         order = torch.randperm(self.n_examples, generator=generator) if self.shuffle else torch.arange(self.n_examples)
         return self._batches(order.to(self.inputs.device), generator)
 
+    def state_dict(self) -> dict[str, int]:
+        """Return the position in the data for a checkpoint: how many epochs have begun."""
+        return {"epoch": self._epoch}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on after the epochs of a saved position: the next epoch has the order that it would have had."""
+        self._epoch = state_dict["epoch"]
+
     def _generator_of_next_epoch(self) -> torch.Generator:
         # A generator on the CPU gives the same numbers whatever device the data is on.
         state = np.random.SeedSequence([self.seed, self._epoch]).generate_state(1, np.uint64)

@@ -1,0 +1,19 @@
+# The public names, read at run time by lazy_loader and by type checkers.
+from .checkpoints import load_checkpoint as load_checkpoint
+from .checkpoints import save_checkpoint as save_checkpoint
+from .conversions import runs_from_study as runs_from_study
+from .conversions import runs_from_sweep as runs_from_sweep
+from .environment import data_fingerprint as data_fingerprint
+from .reproduction import Reproduction as Reproduction
+from .reproduction import reproduce as reproduce
+from .reproduction import train_classifier as train_classifier
+from .run_log import RunLog as RunLog
+from .run_log import RunRecord as RunRecord
+from .run_log import load_runs as load_runs
+from .run_log import read_run as read_run
+from .trackers import LogToMLflow as LogToMLflow
+from .trackers import LogToTensorBoard as LogToTensorBoard
+from .trackers import LogToWandb as LogToWandb
+from .trackers import Tracker as Tracker
+from .trackers import copy_runs as copy_runs
+from .tracking import TrackRun as TrackRun
