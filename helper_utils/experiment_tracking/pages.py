@@ -70,7 +70,12 @@ def prepare(page: str, runs: str | Path, store: str | Path) -> list[str]:
 
 def environment() -> dict[str, str]:
     """Return the environment of the pages: no telemetry, no look for a newer version."""
-    return {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "NO_PROXY": "127.0.0.1"}
+    return {
+        **os.environ,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
