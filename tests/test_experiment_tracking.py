@@ -589,15 +589,15 @@ def test_combinations_of_a_sweep_are_runs(tmp_path):
 
 # --------------------------------------------------------------------------------------------------------- trackers
 
+ACCUMULATOR = "tensorboard.backend.event_processing.event_accumulator"
 REASON = 'not installed: pip install ".[tracking]"'
 
 
 def test_tensorboard_has_the_curves(recorded, tmp_path):
-    pytest.importorskip("tensorboard", reason=f"tensorboard is {REASON}")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    accumulator = pytest.importorskip(ACCUMULATOR, reason=f"tensorboard is {REASON}")
 
     assert copy_runs(recorded, lambda run: LogToTensorBoard(tmp_path / "a", **run.settings)) == 1
-    events = EventAccumulator(str(tmp_path / "a")).Reload()
+    events = accumulator.EventAccumulator(str(tmp_path / "a")).Reload()
     run = read_run(recorded)
     for name in ("train_loss", "val_accuracy"):
         points = events.Scalars(name)
@@ -649,8 +649,7 @@ def test_a_tracker_that_is_missing_is_named(monkeypatch):
 
 
 def test_a_tracker_follows_a_training(tmp_path):
-    pytest.importorskip("tensorboard", reason=f"tensorboard is {REASON}")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    accumulator = pytest.importorskip(ACCUMULATOR, reason=f"tensorboard is {REASON}")
 
     model = nn.Linear(2, 2)
     batch = (torch.ones(4, 2), torch.zeros(4, dtype=torch.long))
@@ -658,7 +657,7 @@ def test_a_tracker_follows_a_training(tmp_path):
         model, torch.optim.SGD(model.parameters(), lr=0.1), [batch], 3, nn.functional.cross_entropy, "cpu",
         callbacks=[LogToTensorBoard(tmp_path / "a", lr=0.1)], progress=False,
     )  # fmt: skip
-    events = EventAccumulator(str(tmp_path / "a")).Reload()
+    events = accumulator.EventAccumulator(str(tmp_path / "a")).Reload()
     assert [point.value for point in events.Scalars("train_loss")] == pytest.approx(history.train_loss)
 
 

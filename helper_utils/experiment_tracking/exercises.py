@@ -209,7 +209,7 @@ def log_line(epoch: int, metrics: dict) -> str:
     First comes "epoch", then the metrics in their order; the line ends with a newline.
     A metric is a number, or a tensor with one element, of which the number is written.
     """
-    values = {"epoch": epoch}
+    values: dict = {"epoch": epoch}
     for name, value in metrics.items():
         values[name] = float(value)
     return json.dumps(values) + "\n"
@@ -550,11 +550,9 @@ def best_run(runs: list[dict]) -> str:
     and a val_accuracy that is nan does not count. The highest one wins, of equal ones
     the first. There is at least one run that counts.
     """
-    best = None
-    for run in runs:
-        if run["status"] != "finished" or math.isnan(run["val_accuracy"]):
-            continue
-        if best is None or run["val_accuracy"] > best["val_accuracy"]:
+    best = {"name": "", "val_accuracy": -math.inf}
+    for run in runs:  # nan is greater than nothing, so it never wins
+        if run["status"] == "finished" and run["val_accuracy"] > best["val_accuracy"]:
             best = run
     return best["name"]
 
@@ -686,7 +684,7 @@ def stay_by_arrays(scores):
 
 def stay_by_t(scores):
     """Stay by t."""
-    best = list(max(scores.values(), key=lambda values: sum(values) / len(values)))
+    best = max(scores.values(), key=statistics.mean)
     kept = []
     for name in scores:
         gaps = torch.tensor(best, dtype=torch.float64) - torch.tensor(scores[name], dtype=torch.float64)

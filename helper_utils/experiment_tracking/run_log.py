@@ -251,7 +251,7 @@ def read_run(folder: "str | Path | RunRecord | Mapping[str, Any] | pd.Series") -
     """
     if isinstance(folder, RunRecord):
         return folder
-    path = Path(folder if isinstance(folder, str | Path) else folder["folder"])
+    path = Path(folder) if isinstance(folder, str | Path) else Path(str(folder["folder"]))
     try:
         content = (path / RECORD).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
@@ -341,7 +341,7 @@ def load_runs(folder: str | Path) -> "pd.DataFrame":
             rows.append({"run": name, "status": "damaged", "folder": str(path)})
     table = pd.DataFrame(rows)
     last = [name for name in COLUMNS[3:] if name in table]
-    return table[[name for name in table if name not in last] + last]
+    return table.reindex(columns=[name for name in table if name not in last] + last)
 
 
 def _row(run: RunRecord) -> dict[str, Any]:
