@@ -234,3 +234,15 @@ def test_a_logarithmic_axis_over_less_than_a_decade_has_plain_numbers() -> None:
     assert {"0.05", "0.1", "0.2", "0.5"} <= set(labels)
     assert not any("times" in label for label in labels)
     plt.close(figure)
+
+
+def test_a_stored_picture_is_shown_with_its_words(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(plots, "display", lambda data, **options: shown.append((data, options)))
+    Image.new("RGB", (300, 20), "red").save(tmp_path / "a.png")
+    plots.show_picture(tmp_path / "a.png", "A red stripe from left to right.")
+    assert shown[0][0]["image/png"] == (tmp_path / "a.png").read_bytes()
+    assert shown[0][1]["metadata"]["image/png"] == {"alt": "A red stripe from left to right.", "width": 300}
+    assert shown[1][0]["text/plain"] == "A red stripe from left to right."
+    with pytest.raises(FileNotFoundError):
+        plots.show_picture(tmp_path / "b.png", "Nothing to see here at all.")

@@ -104,7 +104,7 @@ def show_picture(path: str | Path, description: str) -> None:
     """Show a stored PNG, such as a screenshot, with the words that say what it shows, as `show_figure` does.
 
     Args:
-        path: The file. It is shown at half of its size in pixels, for screens of high density.
+        path: The file. It is shown in its size, or as wide as the column if it is wider than that.
         description: What the picture shows, for somebody who cannot see it.
 
     Raises:
@@ -113,7 +113,7 @@ def show_picture(path: str | Path, description: str) -> None:
     """
     _check_description(description)
     content = Path(path).read_bytes()
-    width = Image.open(io.BytesIO(content)).width // _SHARPNESS
+    width = min(Image.open(io.BytesIO(content)).width, round(FULL_WIDTH * _CSS_DPI))
     metadata = {"image/png": {"alt": description, "width": width}}
     display({"image/png": content, "text/plain": description}, raw=True, metadata=metadata)
     _show_caption(description)

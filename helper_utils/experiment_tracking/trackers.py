@@ -170,6 +170,8 @@ def sqlite_uri(store: str | Path) -> str:
 class LogToWandb(Tracker):
     """Write a run for Weights & Biases, offline: `wandb sync` with an account would send it.
 
+    A process of Weights & Biases writes the file; it may end a moment after the training.
+
     Args:
         folder: Where the folder `wandb` is made.
         project: Runs are grouped by it.
@@ -184,10 +186,12 @@ class LogToWandb(Tracker):
         self.folder, self.project, self.name = Path(folder), project, name
 
     def begin(self) -> None:
-        """Begin an offline run, without the recording of the machine and the console."""
+        """Begin an offline run, which by our settings records neither the console nor the machine and its name."""
         self.folder.mkdir(parents=True, exist_ok=True)
         wandb = _import("wandb")
-        quiet = wandb.Settings(console="off", silent=True, x_disable_stats=True, x_disable_meta=True, disable_git=True)
+        quiet = wandb.Settings(
+            console="off", silent=True, x_disable_stats=True, x_disable_meta=True, disable_git=True, host="-"
+        )  # fmt: skip
         self.run = wandb.init(
             mode="offline", dir=str(self.folder), project=self.project, name=self.name, config=self.settings,
             reinit="create_new", settings=quiet,
