@@ -1,0 +1,137 @@
+"""Bagging: members on bootstrap samples, and their score on what they have not drawn."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+from torch.nn.functional import cross_entropy
+
+from helper_utils.base.many_runs import train_many
+from helper_utils.base.training import evaluation_mode
+from helper_utils.data.datasets import Part
+from helper_utils.ensembles.combining import check_probabilities
+
+
+def draw_bootstrap(n_examples: int, n_members: int, seed: int) -> Tensor:
+    """Draw n_examples example numbers with replacement, for each member: shape (members, n_examples).
+
+    Args:
+        n_examples: At least 1.
+        n_members: At least 1.
+        seed: Of the draw.
+
+    Raises:
+        ValueError: A number is below 1.
+    """
+    if n_examples < 1 or n_members < 1:
+        raise ValueError(f"n_examples and n_members must be at least 1, not {n_examples} and {n_members}")
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(n_examples, (n_members, n_examples), generator=generator)
+
+
+def out_of_bag_probabilities(probabilities: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+    """Average for each training example the members that have not drawn it.
+
+    Source: Breiman, "Bagging predictors" (1996).
+
+    Args:
+        probabilities: Of the training examples, shape (members, N, classes).
+        drawn: The numbers of the examples that each member drew, shape (members, draws).
+
+    Returns:
+        The mean probabilities, shape (N, classes), and whether an example has any such member, shape (N,). Rows of
+        examples without one are nan.
+
+    Raises:
+        ValueError: There is no member, a row is not a distribution, or the drawn numbers do not fit.
+    """
+    check_probabilities(probabilities)
+    n_members, n_examples, _ = probabilities.shape
+    if drawn.ndim != 2 or len(drawn) != n_members or drawn.is_floating_point():
+        raise ValueError(
+            f"drawn must hold integers of shape ({n_members}, draws), not {drawn.dtype} {tuple(drawn.shape)}"
+        )
+    if drawn.numel() and not 0 <= int(drawn.min()) <= int(drawn.max()) < n_examples:
+        raise ValueError(f"drawn must be from 0 to {n_examples - 1}, not {int(drawn.min())} to {int(drawn.max())}")
+    is_out = torch.ones(n_members, n_examples, dtype=probabilities.dtype, device=probabilities.device)
+    is_out.scatter_(1, drawn.to(probabilities.device), 0)
+    n_out = is_out.sum(dim=0)
+    return torch.einsum("mn,mnc->nc", is_out, probabilities) / n_out[:, None], n_out > 0
+
+
+@dataclass(frozen=True, eq=False)
+class BaggedRuns:
+    """Networks that were trained on bootstrap samples.
+
+    Attributes:
+        parameters: The trained parameters by name, shape (members, ...).
+        drawn: The numbers of the examples that each member drew, shape (members, N).
+    """
+
+    parameters: dict[str, Tensor]
+    drawn: Tensor
+    _make_model: Callable[[], nn.Module]
+
+    def __repr__(self) -> str:
+        return f"BaggedRuns({self.drawn.shape[0]} members, each on {self.drawn.shape[1]} draws)"
+
+    @torch.no_grad()
+    def predict(self, inputs: Tensor) -> Tensor:
+        """Return the logits of all members, shape (members, N, classes)."""
+        model = self._make_model().to(inputs.device)
+        with evaluation_mode(model):
+            return vmap(lambda weights: functional_call(model, weights, (inputs,)))(self.parameters)
+
+
+def train_bagged(
+    make_model: Callable[[], nn.Module], train: Part, *, lr: float, seeds: Sequence[int], **options: Any
+) -> BaggedRuns:
+    """Train a network on a bootstrap sample for each seed, all at once.
+
+    Args:
+        make_model: Makes a network without buffers, as for `train_many`.
+        train: The training set; the targets are classes.
+        lr: The learning rate.
+        seeds: One for each member: of its weights, its sample, and the order of its batches.
+        options: Further arguments of `train_many`, `n_epochs` among them.
+    """
+    device = options.get("device", "cpu")
+    train = Part(train.inputs.to(device), train.targets.to(device))
+    n_examples = len(train.targets)
+    drawn = torch.cat([draw_bootstrap(n_examples, 1, seed) for seed in seeds])
+    rows = iter(drawn)
+    # A member sees numbers from 0 to N - 1, and looks up which example it drew there.
+    numbers = Part(torch.arange(n_examples), train.targets)
+    runs = train_many(
+        lambda: _OnItsSample(make_model(), train, next(rows)),
+        numbers,
+        lrs=[lr],
+        seeds=seeds,
+        loss_fcn=_own_loss,
+        **options,
+    )
+    parameters = {name.removeprefix("model."): values[0] for name, values in runs.parameters.items()}
+    return BaggedRuns(parameters, drawn, make_model)
+
+
+class _OnItsSample(nn.Module):
+    """The sample is a buffer, so that stacked networks keep one each."""
+
+    drawn: Tensor
+
+    def __init__(self, model: nn.Module, train: Part, drawn: Tensor) -> None:
+        super().__init__()
+        self.model, self.train_set = model, train
+        self.register_buffer("drawn", drawn)
+
+    def forward(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        chosen = self.drawn[numbers]
+        return self.model(self.train_set.inputs[chosen]), self.train_set.targets[chosen]
+
+
+def _own_loss(outputs: Tensor | tuple[Tensor, Tensor], _: Tensor) -> Tensor:
+    logits, targets = outputs
+    return cross_entropy(logits, targets)
