@@ -163,6 +163,11 @@ def nan_taken_along(scores):
     return np.maximum.accumulate(np.array(scores)).tolist()
 
 
+def nan_at_the_start(scores):
+    """Nan at the start."""
+    return np.fmax.accumulate(np.array(scores)).tolist()
+
+
 def only_the_last_best(scores):
     """Only the last best."""
     return best_so_far(scores)[-1:]
@@ -190,6 +195,7 @@ BEST_SO_FAR = Exercise(
         WrongAnswer(best_before_each_trial, "Your list is one trial late. A trial's own score counts for its entry."),
         WrongAnswer(starts_at_zero, "Scores may be negative, so start at -inf and not at 0."),
         WrongAnswer(nan_taken_along, "One failed trial turns all later entries into nan. Skip it."),
+        WrongAnswer(nan_at_the_start, "Before the first finite score the entry is -inf, not nan."),
         WrongAnswer(only_the_last_best, "Return one entry for each trial, not the last one only."),
         WrongAnswer(failed_trials_left_out, "A failed trial keeps its place in the list: it repeats the best so far."),
     ],
@@ -393,6 +399,19 @@ def density_without_std(mean, std, best):
     return (mean - best) * normal.cdf(z) + normal.pdf(z)
 
 
+def density_of_the_value(mean, std, best):
+    """Density of the value."""
+    if std == 0:
+        return max(mean - best, 0.0)
+    z = (mean - best) / std
+    return (mean - best) * statistics.NormalDist().cdf(z) + std * statistics.NormalDist(mean, std).pdf(z)
+
+
+def loss_counted_at_zero_std(mean, std, best):
+    """Loss counted at zero std."""
+    return improvement(mean, std, best) if std else mean - best
+
+
 def gain_not_divided(mean, std, best):
     """Gain not divided."""
     z, normal = mean - best, statistics.NormalDist()
@@ -425,6 +444,8 @@ IMPROVEMENT = Exercise(
         WrongAnswer(losses_counted_too, "A value below `best` counts 0, not a loss. The mean must be at least 0."),
         WrongAnswer(density_term_forgotten, "The term with the density is missing: std times pdf(z)."),
         WrongAnswer(density_without_std, "The density's term has the unit of the values: multiply pdf(z) by std."),
+        WrongAnswer(density_of_the_value, "z is in standard units, so take NormalDist() without mean and std."),
+        WrongAnswer(loss_counted_at_zero_std, "With std = 0 a mean below `best` improves by 0, not by less than 0."),
         WrongAnswer(gain_not_divided, "z is a number of standard deviations: divide mean - best by std."),
         WrongAnswer(upper_confidence_bound, "That is an optimistic bound, another rule. Take the mean of the gains."),
         WrongAnswer(
@@ -446,8 +467,9 @@ def halve(curves: np.ndarray, epochs: list[int], eta: int) -> tuple[int, int]:
 
     curves: score of each configuration after each epoch, shape (N, E); curves[i, 0] is
     after the first epoch. At each entry of epochs, all that are left are trained up to
-    it, from where they stopped. Then the best 1/eta of them stay (rounded down, at
-    least one). The winner is the best of those that reach the last entry.
+    it, from where they stopped. Then 1/eta of them stay (rounded down, at least one):
+    those with the best scores after exactly that epoch. The winner is the best, after
+    the last entry's epoch, of those that reach it.
     """
     alive, trained, cost, winner = list(range(len(curves))), 0, 0, 0
     for n_epochs in epochs:
@@ -520,6 +542,41 @@ def one_epoch_late(curves, epochs, eta):
     return _halving(curves, epochs, eta, score=lambda now: min(now, curves.shape[1] - 1))
 
 
+def best_epoch_so_far(curves, epochs, eta):
+    """Best epoch so far."""
+    return halve(np.maximum.accumulate(curves, axis=1), epochs, eta)
+
+
+def positions_for_rows(curves, epochs, eta):
+    """Positions for rows."""
+    alive, trained, cost, winner = np.arange(len(curves)), 0, 0, 0
+    for n_epochs in epochs:
+        cost += len(alive) * (n_epochs - trained)
+        trained = n_epochs
+        order = np.argsort(-curves[alive, n_epochs - 1])
+        winner, alive = order[0], order[: max(1, len(order) // eta)]
+    return int(winner), int(cost)
+
+
+def rounded_up(curves, epochs, eta):
+    """Rounded up."""
+    return _halving(curves, epochs, eta, keep=lambda alive: alive[: math.ceil(len(alive) / eta)])
+
+
+def nobody_left(curves, epochs, eta):
+    """Nobody left."""
+    alive, trained, cost, winner = list(range(len(curves))), 0, 0, 0
+    for n_epochs in epochs:
+        if not alive:
+            break
+        cost += len(alive) * (n_epochs - trained)
+        trained = n_epochs
+        alive.sort(key=lambda i: curves[i, n_epochs - 1], reverse=True)
+        winner = alive[0]
+        alive = alive[: len(alive) // eta]
+    return winner, cost
+
+
 def all_trained_to_the_end(curves, epochs, eta):
     """All trained to the end."""
     return halve(curves, epochs, eta)[0], len(curves) * epochs[-1]
@@ -546,6 +603,16 @@ _CROSSING = np.array(
     ]
 )
 
+_FALLING = np.array(
+    [
+        [0.10, 0.20, 0.25, 0.30],
+        [0.90, 0.15, 0.26, 0.31],
+        [0.30, 0.40, 0.70, 0.72],
+        [0.80, 0.35, 0.72, 0.60],
+        [0.20, 0.50, 0.60, 0.65],
+    ]
+)
+
 HALVE = Exercise(
     name="search_strategies.halve",
     difficulty=3,
@@ -557,6 +624,8 @@ HALVE = Exercise(
         (_CROSSING, [2, 3, 4], 2),
         (_CROSSING[:2], [1, 2, 3], 3),
         (_CROSSING[[0, 4, 1, 2, 5, 3]], [1, 2, 3], 2),
+        (_FALLING, [2, 3], 2),
+        (_FALLING[:, ::-1], [1, 2, 4], 2),
     ],
     wrong_answers=[
         WrongAnswer(
@@ -567,6 +636,10 @@ HALVE = Exercise(
         WrongAnswer(all_but_one_eta_kept, "You drop one in eta. Keep one in eta, and drop the others."),
         WrongAnswer(last_epoch_looked_at, "You choose by the last epoch, which nobody has trained yet at that time."),
         WrongAnswer(one_epoch_late, "The score after n epochs stands at index n - 1."),
+        WrongAnswer(best_epoch_so_far, "Compare the scores after exactly that epoch, not the best ones so far."),
+        WrongAnswer(positions_for_rows, "argsort returns positions among those left. Look up their rows."),
+        WrongAnswer(rounded_up, "Round down: of five with eta = 2, two stay."),
+        WrongAnswer(nobody_left, "At least one configuration stays, also where len(alive) // eta is 0."),
         WrongAnswer(all_trained_to_the_end, "The winner is right, but dropped configurations cost no more epochs."),
         WrongAnswer(nobody_dropped, "That is the full search: nothing is dropped on the way."),
         WrongAnswer(eta_kept, "Keep len(alive) // eta configurations, not eta of them."),
@@ -654,6 +727,12 @@ def below_the_best(curve, earlier):
     return bool(others) and max(curve) < max(others)
 
 
+def best_of_the_others_so_far(curve, earlier):
+    """Best of the others so far."""
+    others = [max(e[: len(curve)]) for e in earlier if len(e) >= len(curve)]
+    return bool(others) and max(curve) < statistics.median(others)
+
+
 def a_tie_stops(curve, earlier):
     """A tie stops."""
     others = [e[len(curve) - 1] for e in earlier if len(e) >= len(curve)]
@@ -672,6 +751,7 @@ SHOULD_STOP = Exercise(
         ([0.35], [[0.9, 0.9], [0.3, 0.4], [0.2, 0.2]]),
         ([0.45], [[0.3, 0.9], [0.4, 0.8], [0.5, 0.7]]),
         ([0.5, 0.5], [[0.9], [0.8]]),
+        ([0.2, 0.45], [[0.6, 0.4], [0.6, 0.4], [0.6, 0.3]]),
         ([0.1, 0.5], [[0.9], [0.8], [0.3, 0.45]]),
         ([0.4], [[0.4, 0.5]]),
         ([0.4], []),
@@ -684,13 +764,17 @@ SHOULD_STOP = Exercise(
         WrongAnswer(stops_without_others, "If no other curve is long enough, there is no median: do not stop."),
         WrongAnswer(stopped_curves_count, "A curve that ended before this epoch has no score to compare with."),
         WrongAnswer(below_the_best, "Only a new record would survive your rule. Compare with the median."),
+        WrongAnswer(
+            best_of_the_others_so_far,
+            "Of the others take the score after this very epoch. Only of this trial take the best so far.",
+        ),
         WrongAnswer(a_tie_stops, "A trial at the median goes on: stop only below it."),
     ],
     hints=[
         "Collect scores[len(curve) - 1] of the earlier curves that are long enough.",
         "Return False if there are none; otherwise compare max(curve) with statistics.median of them.",
     ],
-    praise="It stops half of the unpromising trials without any parameter to tune.",
+    praise="It stops unpromising trials early, and needs no rungs.",
 )
 
 # ------------------------------------------------------------------------------------- search_strategies.next_place
@@ -769,6 +853,14 @@ def width_as_a_variance(candidates, good, rest, width):
     return next_place(candidates, good, rest, math.sqrt(width))
 
 
+def parentheses_forgotten(candidates, good, rest, width):
+    """Parentheses forgotten."""
+    return max(
+        candidates,
+        key=lambda x: (_sum(x, good, width) + 1 / (len(good) + 1)) / (_sum(x, rest, width) + 1 / (len(rest) + 1)),
+    )
+
+
 def index_of_the_candidate(candidates, good, rest, width):
     """Index of the candidate."""
     return candidates.index(next_place(candidates, good, rest, width))
@@ -807,6 +899,7 @@ NEXT_PLACE = Exercise(
             without_the_flat_density, "Without the flat density the ratio explodes far away from all trials. Add the 1."
         ),
         WrongAnswer(width_as_a_variance, "`width` is the standard deviation. NormalDist takes it as it is."),
+        WrongAnswer(parentheses_forgotten, "Divide the whole sum by N + 1: (bells + 1) / (N + 1)."),
         WrongAnswer(index_of_the_candidate, "Return the candidate itself, not its index."),
         WrongAnswer(ratio_itself, "Return the candidate that has the largest ratio, not the ratio."),
     ],

@@ -234,7 +234,7 @@ def bayesian_search(
 
 
 def _finite_score(objective: Callable[[Array], float], point: Array) -> float:
-    score = float(objective(point))
+    score = float(objective(point.copy()))  # an objective that changes its argument does no harm
     if not math.isfinite(score):
         raise ValueError(f"the objective returned {score} at {point}: give a failed trial a bad but finite score")
     return score

@@ -67,7 +67,14 @@ def successive_halving(
         raise ValueError(
             f"eta must be at least 2 and min_epochs from 1 to max_epochs, not {eta}, {min_epochs} and {max_epochs}"
         )
+    _check_whole(eta=eta, min_epochs=min_epochs, max_epochs=max_epochs)
     return _halve(scores_at, configs, rung_epochs(min_epochs, max_epochs, eta), eta)
+
+
+def _check_whole(**numbers: float) -> None:
+    for name, number in numbers.items():
+        if not math.isfinite(number) or number != int(number):
+            raise ValueError(f"{name} must be a whole number, not {number}")
 
 
 def _halve(scores_at: ScoresAt, configs: Sequence[int] | NDArray, epochs: Sequence[int], eta: int) -> Halving:
@@ -131,6 +138,7 @@ def hyperband_brackets(max_epochs: int, eta: int = 3) -> list[Bracket]:
         raise ValueError(
             f"eta must be at least 2 and max_epochs at least eta, or no bracket can halve; not {eta} and {max_epochs}"
         )
+    _check_whole(max_epochs=max_epochs, eta=eta)
     s_max = 0
     while eta ** (s_max + 1) <= max_epochs:
         s_max += 1
@@ -162,7 +170,10 @@ def hyperband(
     """
     runs = []
     for bracket in hyperband_brackets(max_epochs, eta):
-        runs.append(_halve(scores_at, draw(bracket.n_configs[0]), bracket.n_epochs, eta))
+        drawn = draw(bracket.n_configs[0])
+        if len(drawn) != bracket.n_configs[0]:
+            raise ValueError(f"draw must return {bracket.n_configs[0]} configurations, not {len(drawn)}")
+        runs.append(_halve(scores_at, drawn, bracket.n_epochs, eta))
     best = max(runs, key=lambda run: run.best_score)
     rungs = tuple(rung for run in runs for rung in run.rungs)
     return Halving(best.best, best.best_score, sum(run.n_epochs for run in runs), rungs)
@@ -172,7 +183,8 @@ def median_pruning(curves: Any, *, n_warmup_epochs: int = 1, n_startup_trials: i
     """Return after how many epochs each trial stops, if a trial below the median of the earlier ones is stopped.
 
     Trials run one after the other. After an epoch a trial is stopped if its best score so far is below the median of
-    the scores that the earlier trials had after the same epoch (Golovin et al., 2017).
+    the scores that the earlier trials had after the same epoch, pruned ones up to where they stopped. (Golovin et al.,
+    2017, take the running averages of the completed trials.)
 
     Args:
         curves: The score of each trial after each epoch, shape (trials, epochs); higher is better.

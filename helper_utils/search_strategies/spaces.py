@@ -144,3 +144,5 @@ def _check_counts(**counts: int) -> None:
     for name, count in counts.items():
         if count < 1:
             raise ValueError(f"{name} must be at least 1, not {count}")
+        if count != int(count):
+            raise ValueError(f"{name} must be a whole number, not {count}")
