@@ -369,7 +369,7 @@ def no_score(configs, n_epochs):  # noqa: ARG001
         (partial(hyperband_brackets, math.inf, 3), "max_epochs must be a whole number, not inf"),
         (partial(hyperband_brackets, 81, 2.5), "eta must be a whole number, not 2.5"),
         (partial(successive_halving, one_score, [1], max_epochs=math.inf), "max_epochs must be a whole number"),
-        (partial(hyperband, constant_scores, lambda n: [1], max_epochs=9), "draw must return 9 configurations, not 1"),
+        (partial(hyperband, constant_scores, lambda _: [1], max_epochs=9), "draw must return 9 configurations, not 1"),
         (partial(median_pruning, [1.0, 2.0]), "shape"),
         (partial(median_pruning, [[math.nan]]), "finite"),
         (partial(median_pruning, [[1.0]], n_startup_trials=0), "at least 1"),
@@ -440,6 +440,8 @@ def test_the_worst_copy_the_best():
     assert new[2:] == [2.0, 3.0]
     with pytest.raises(ValueError, match="share must be above 0"):
         copy_the_best(scores, lrs, np.random.default_rng(0), share=0.9)
+    with pytest.raises(ValueError, match="of 3 members is nobody"):
+        copy_the_best(scores[:3], lrs[:3], np.random.default_rng(0))
 
 
 def blobs(seed: int) -> Part:

@@ -54,7 +54,8 @@ def copy_the_best(
 ) -> tuple[list[int], list[float]]:
     """Let the worst share of a population go on from a random one of the best share, at 0.8 or 1.25 times its rate.
 
-    This is truncation selection (Jaderberg et al., 2017, arXiv:1711.09846).
+    This is truncation selection (Jaderberg et al., 2017, arXiv:1711.09846, with a share of 0.2, and factors of 0.8 and
+    1.2).
 
     Args:
         scores: Of the members; higher is better. A nan counts as the worst.
@@ -66,7 +67,7 @@ def copy_the_best(
         For each member the number of the one whose weights it goes on with, and its new rate.
 
     Raises:
-        ValueError: share is out of its range, or scores and rates have other lengths.
+        ValueError: share is out of its range or less than one member, or scores and rates have other lengths.
     """
     if not 0 < share <= 0.5 or len(scores) != len(lrs):
         raise ValueError(
@@ -74,6 +75,8 @@ def copy_the_best(
             f"{len(scores)} and {len(lrs)}"
         )
     n_copied = int(share * len(scores))
+    if n_copied < 1:
+        raise ValueError(f"a share of {share} of {len(scores)} members is nobody: use more members or a larger share")
     order = np.argsort(-np.where(np.isnan(scores), -np.inf, scores), kind="stable")
     sources, new_lrs = list(range(len(scores))), [float(lr) for lr in lrs]
     for loser in order[len(scores) - n_copied :]:
