@@ -58,7 +58,8 @@ def save_checkpoint(path: str | Path, *, epoch: int, **parts: Stateful) -> None:
 def load_checkpoint(path: str | Path, **parts: Stateful) -> int:
     """Give each part its saved state back, and the random generators theirs; return the last finished epoch.
 
-    The file is read with `weights_only=True`, so it cannot run code that somebody has put into it.
+    The file is read with `weights_only=True`, which is made to keep code in it from running. Still,
+    load only files that you trust.
 
     Args:
         path: A file of `save_checkpoint`.

@@ -1,6 +1,7 @@
 """Exercises of the lesson 15_experiment_tracking."""
 
 import hashlib
+import itertools
 import json
 import math
 import statistics
@@ -65,6 +66,11 @@ def shape_before_type(values):
     return _hash_of(str(values.shape).encode(), str(values.dtype).encode(), values.tobytes())[:16]
 
 
+def printed_form_only(values):
+    """Printed form only."""
+    return _hash_of(str(values).encode())[:16]
+
+
 def printed_form(values):
     """Printed form."""
     return _hash_of(str(values.dtype).encode(), str(values.shape).encode(), str(values).encode())[:16]
@@ -99,6 +105,10 @@ FINGERPRINT = Exercise(
             shape_before_type, "You hash the shape before the type. A fixed order makes fingerprints comparable."
         ),
         WrongAnswer(printed_form, "The printed form rounds, and leaves out the middle of long arrays. Hash the bytes."),
+        WrongAnswer(
+            printed_form_only,
+            "You hash what print shows, which leaves out the middle of long arrays, type and shape. Hash all three.",
+        ),
         WrongAnswer(
             order_lost, "You sort the values, so a shuffled data set has the same fingerprint. Keep the order."
         ),
@@ -312,8 +322,8 @@ LOG_LINE = Exercise(
 def complete_lines(text: str) -> list[dict]:
     """Return the lines of a record, each one read by json.loads.
 
-    The writer may have been killed: leave out a last line that is not complete JSON.
-    All lines before it are complete. An empty record gives an empty list.
+    The writer may have been killed: stop at the first line that is not complete JSON,
+    and return those before it. An empty record gives an empty list.
     """
     found = []
     for line in text.splitlines():
@@ -324,26 +334,28 @@ def complete_lines(text: str) -> list[dict]:
     return found
 
 
-def last_line_tried(text):
-    """Last line tried."""
-    *lines, last = text.split("\n")
-    found = [json.loads(line) for line in lines]
-    if last.endswith("}"):
-        try:
-            return [*found, json.loads(last)]
-        except ValueError:
-            return found
+def read_until_it_fails(text):
+    """Read until it fails."""
+    found, lines = [], text.split("\n")
+    try:
+        while lines and lines[0]:
+            found.append(json.loads(lines.pop(0)))
+    except ValueError:
+        pass
     return found
 
 
-def cut_before_reading(text):
-    """Cut before reading."""
-    lines = text.splitlines()
-    try:
-        json.loads(lines[-1] if lines else "0")
-    except ValueError:
-        lines = lines[:-1]
-    return list(map(json.loads, lines))
+def lines_counted_before_reading(text):
+    """Lines counted before reading."""
+
+    def is_complete(line):
+        try:
+            json.loads(line)
+        except ValueError:
+            return False
+        return True
+
+    return list(map(json.loads, itertools.takewhile(is_complete, text.splitlines())))
 
 
 def last_line_always_dropped(text):
@@ -387,6 +399,11 @@ def none_for_a_cut_line(text):
     return found
 
 
+def damaged_lines_skipped(text):
+    """Damaged lines skipped."""
+    return [values for values in none_for_a_cut_line(text) if values is not None]
+
+
 def newest_line_only(text):
     """Newest line only."""
     return complete_lines(text)[-1:]
@@ -401,13 +418,14 @@ COMPLETE_LINES = Exercise(
     name="experiment_tracking.complete_lines",
     difficulty=2,
     answer=complete_lines,
-    right_answers=[last_line_tried, cut_before_reading],
+    right_answers=[read_until_it_fails, lines_counted_before_reading],
     cases=[
         ('{"epoch": 1}\n{"epoch": 2}\n',),
         ('{"epoch": 1, "loss": 0.5}\n{"epoch": 2, "loss": 0.25}\n{"epoch": 3, "lo',),
         ('{"epoch": 1}\n{"epoch": 2}',),
         ("",),
         ('{"epo',),
+        ('{"epoch": 1}\n{"epo\n{"epoch": 3}\n',),
     ],
     wrong_answers=[
         WrongAnswer(last_line_always_dropped, "You drop the last line even if it is complete."),
@@ -417,6 +435,10 @@ COMPLETE_LINES = Exercise(
         WrongAnswer(lines_not_read, "Your lines are still texts. Return what json.loads makes of them."),
         WrongAnswer(nothing_if_damaged, "One cut line costs you the whole record. Keep the lines before it."),
         WrongAnswer(none_for_a_cut_line, "Leave a cut line out; None in its place breaks what comes after."),
+        WrongAnswer(
+            damaged_lines_skipped,
+            "You skip a damaged line and go on behind it, so a hole in the record stays hidden. Stop there.",
+        ),
         WrongAnswer(newest_line_only, "That is the newest line only. Return all complete ones."),
         WrongAnswer(newest_first, "Keep the order of the file: the oldest line comes first."),
     ],
@@ -461,6 +483,29 @@ def difference_by_a_generator(recorded, again):
 def counted_from_zero(recorded, again):
     """Counted from zero."""
     return first_difference(recorded, again) - 1
+
+
+def index_returned(recorded, again):
+    """Index returned."""
+    return max(first_difference(recorded, again) - 1, 0)
+
+
+def pairs_without_nan(recorded, again):
+    """Pairs without nan."""
+    for i, (a, b) in enumerate(zip(recorded, again, strict=False), start=1):
+        if a != b:
+            return i
+    return 0
+
+
+def one_nan_is_enough(recorded, again):
+    """One nan is enough."""
+    for i, value in enumerate(recorded):
+        if i >= len(again):
+            return i + 1
+        if value != again[i] and not (math.isnan(value) or math.isnan(again[i])):
+            return i + 1
+    return 0
 
 
 def within_a_tolerance(recorded, again):
@@ -526,6 +571,12 @@ FIRST_DIFFERENCE = Exercise(
     ],
     wrong_answers=[
         WrongAnswer(counted_from_zero, "Epochs count from 1, and 0 means that there is no difference."),
+        WrongAnswer(index_returned, "You return the place in the list, which counts from 0. Epoch 1 is at place 0."),
+        WrongAnswer(
+            pairs_without_nan,
+            "Two things are missing: nan on both sides counts as equal, and an epoch that `again` lacks differs.",
+        ),
+        WrongAnswer(one_nan_is_enough, "nan equals nan only, not a number: ask for nan on both sides, with `and`."),
         WrongAnswer(within_a_tolerance, "You allow a tolerance. Equal to the bit means `==`."),
         WrongAnswer(last_difference, "That is the last difference. Return at the first one."),
         WrongAnswer(nan_always_differs, "nan is not equal to itself, so test for it: both nan counts as equal."),
@@ -537,7 +588,7 @@ FIRST_DIFFERENCE = Exercise(
         "Go through `recorded` by `enumerate`, and compare each value with the one at the same place of `again`.",
         "Look first whether `again` has that place. `math.isnan` tells whether a value is nan.",
     ],
-    praise="Where two runs part says where to look: in epoch 1 for seed or data, later for rounding.",
+    praise="It says whether a repeated run is equal to the bit, and if not, from which epoch on.",
 )
 
 # ------------------------------------------------------------------------------------- experiment_tracking.best_run
@@ -649,7 +700,7 @@ BEST_RUN = Exercise(
         "Leave out what does not count: a status other than 'finished', and nan, which `math.isnan` finds.",
         "Then take `max(..., key=lambda run: run['val_accuracy'])`; it returns the first of equal ones.",
     ],
-    praise="A query does the same in a line, and it takes a failed run as easily for the best.",
+    praise="A query does the same in one line; if it forgets the status, a failed run can win.",
 )
 
 # ------------------------------------------------------------------------------- experiment_tracking.not_told_apart
