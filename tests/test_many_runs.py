@@ -89,6 +89,17 @@ def test_each_run_is_the_run_of_the_plain_loop(part, make_model, settings):
             torch.testing.assert_close(accuracies[i, j], (logits.argmax(1) == part.targets).float().mean())
 
 
+def test_a_fused_optimizer_takes_the_steps_of_the_plain_one(part):
+    # torch's fused kernels on a CPU read a gradient as if it lay in memory as its weight does
+    losses = [
+        train_many(
+            make_mlp, part, lrs=LRS, seeds=SEEDS, n_epochs=2, make_optimizer=partial(torch.optim.Adam, fused=fused)
+        )
+        for fused in (False, True)
+    ]
+    torch.testing.assert_close(losses[0].batch_losses, losses[1].batch_losses, rtol=1e-4, atol=1e-5)
+
+
 def test_a_run_that_diverges_leaves_the_others_alone(part):
     runs = train_many(make_mlp, part, lrs=[0.1, 1e38], seeds=SEEDS, n_epochs=3, batch_size=BATCH_SIZE)
     alone = train_many(make_mlp, part, lrs=[0.1], seeds=SEEDS, n_epochs=3, batch_size=BATCH_SIZE)

@@ -259,7 +259,7 @@ def _for_each_rate(values: Tensor, n_lrs: int) -> Tensor:
 def _set_gradients(losses: Tensor, weights: Sequence[Tensor]) -> None:
     gradients = torch.autograd.grad(losses.sum(), weights)  # a run's loss depends on its own weights only
     for weight, gradient in zip(weights, gradients, strict=True):
-        weight.grad = gradient
+        weight.grad = gradient.contiguous()  # a fused optimizer reads it in the order of the weight's memory
 
 
 def _clip_each_run(weights: Sequence[Tensor], clip_norm: float) -> None:
