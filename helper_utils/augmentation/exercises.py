@@ -70,6 +70,11 @@ def order_of_the_batch_reversed(images, flipped):
     return torch.where(flipped.view(-1, 1, 1, 1), images.flip(0), images)
 
 
+def flags_without_view(images, flipped):
+    """Flags without view."""
+    return torch.where(flipped, images.flip(-1), images)
+
+
 FLIP_SOME = Exercise(
     name="augmentation.flip_some",
     difficulty=1,
@@ -87,6 +92,10 @@ FLIP_SOME = Exercise(
         WrongAnswer(the_other_images_flipped, "True means mirrored: you mirror the images where it is False."),
         WrongAnswer(only_the_flipped_ones, "Return all N images, also those that stay as they are."),
         WrongAnswer(turned_by_half_a_turn, "Mirroring top and bottom as well is half a turn. Flip one axis only."),
+        WrongAnswer(
+            flags_without_view,
+            "`flipped` counts columns here, not images. Give it the shape (N, 1, 1, 1) with `view`.",
+        ),
         WrongAnswer(order_of_the_batch_reversed, "The first axis counts the images. Flip the last one."),
     ],
     hints=[
@@ -198,6 +207,11 @@ def every_seed_must_gain(accuracies, baseline):
     return _choose(accuracies, baseline, lambda g: (g > 0).all())
 
 
+def standard_deviation_with_n(accuracies, baseline):
+    """Standard deviation with n."""
+    return _choose(accuracies, baseline, lambda g: g.mean() > 2 * g.std(correction=0) / len(g) ** 0.5)
+
+
 CHOOSE_AUGMENTATIONS = Exercise(
     name="augmentation.choose_augmentations",
     difficulty=3,
@@ -214,6 +228,7 @@ CHOOSE_AUGMENTATIONS = Exercise(
         ({"c": [0.95, 0.99, 0.94, 0.96, 0.99, 0.899], "d": [0.9, 0.9, 0.9, 0.8, 0.9, 0.9]}, [0.9] * 6),
         ({"e": [0.91, 0.92, 0.91, 0.92], "f": [0.96, 0.97, 0.96, 0.97], "g": [0.94, 0.93, 0.94, 0.93]}, [0.9] * 4),
         ({"h": [0.9, 0.93]}, [0.92, 0.93]),
+        ({"i": [0.93, 0.91], "j": [0.94, 0.93]}, [0.903, 0.903]),
     ],
     wrong_answers=[
         WrongAnswer(any_gain_counts, "A mean gain above 0 may be chance. It must be above two standard errors."),
@@ -230,6 +245,10 @@ CHOOSE_AUGMENTATIONS = Exercise(
         WrongAnswer(in_the_order_of_the_table, "Sort the names by their mean gain."),
         WrongAnswer(only_the_best_one, "Return all that help, not only the first."),
         WrongAnswer(harm_counts_as_well, "An augmentation that clearly lowers the accuracy does not help."),
+        WrongAnswer(
+            standard_deviation_with_n,
+            "The standard deviation divides by n - 1: in torch `correction=1`, in NumPy `ddof=1`.",
+        ),
         WrongAnswer(every_seed_must_gain, "A single seed may lose. The rule is about the mean and its standard error."),
     ],
     hints=[
@@ -343,6 +362,18 @@ def line_is_continued(sizes, plain, augmented, size):
     return sizes[i - 1] * (sizes[i] / sizes[i - 1]) ** share / size
 
 
+def logarithm_not_undone(sizes, plain, augmented, size):
+    """Logarithm not undone."""
+    if augmented <= plain[0]:
+        return sizes[0] / size
+    for i in range(1, len(sizes)):
+        if augmented <= plain[i]:
+            share = (augmented - plain[i - 1]) / (plain[i] - plain[i - 1])
+            low, high = math.log(sizes[i - 1]), math.log(sizes[i])
+            return (low + share * (high - low)) / size
+    return sizes[-1] / size
+
+
 DATA_WORTH = Exercise(
     name="augmentation.data_worth",
     difficulty=3,
@@ -358,6 +389,7 @@ DATA_WORTH = Exercise(
     ],
     wrong_answers=[
         WrongAnswer(straight_in_the_size, "The line is straight in log(size), not in the size."),
+        WrongAnswer(logarithm_not_undone, "That is the logarithm of a number of images. Take `math.exp` of it."),
         WrongAnswer(number_of_images, "Divide that number of images by `size`."),
         WrongAnswer(additional_data, "Twice the data is 2, not 1: leave out the minus one."),
         WrongAnswer(ratio_upside_down, "The number of images that are needed without augmentation is on top."),
@@ -452,6 +484,17 @@ def larger_share_takes_the_target(inputs, targets, partners, lam):
     return mix_batch(inputs, targets, partners, lam)[0], torch.where(kept, targets, targets[partners])
 
 
+def shares_for_columns(inputs, targets, partners, lam):
+    """Shares for columns."""
+    mixed = lam * inputs + (1 - lam) * inputs[partners]
+    return mixed, lam * targets + (1 - lam) * targets[partners]
+
+
+def partners_the_other_way_round(inputs, targets, partners, lam):
+    """Partners the other way round."""
+    return mix_batch(inputs, targets, partners.argsort(), lam)
+
+
 _eye = torch.eye(3)
 MIX_BATCH = Exercise(
     name="augmentation.mix_batch",
@@ -473,6 +516,13 @@ MIX_BATCH = Exercise(
         WrongAnswer(inputs_not_mixed, "The inputs are mixed as well, in the same shares as the targets."),
         WrongAnswer(targets_of_the_partners, "The targets are a mixture too, not those of the partners."),
         WrongAnswer(partners_ignored, "The partner of example i is example partners[i], not its neighbour."),
+        WrongAnswer(
+            shares_for_columns, "Your shares belong to columns, not to examples. Give lam the shape (N, 1) with `view`."
+        ),
+        WrongAnswer(
+            partners_the_other_way_round,
+            "Read the partners with `inputs[partners]`. Writing to these places turns the partners round.",
+        ),
         WrongAnswer(
             larger_share_takes_the_target, "No side wins: the target is a mixture in the shares lam and 1 - lam."
         ),
@@ -545,6 +595,11 @@ def hard_targets(targets, n_classes, smoothing):  # noqa: ARG001 - that is the m
     return torch.eye(n_classes)[targets]
 
 
+def true_class_gets_no_part(targets, n_classes, smoothing):
+    """True class gets no part."""
+    return torch.where(torch.eye(n_classes)[targets] == 1, 1 - smoothing, smoothing / n_classes)
+
+
 SMOOTH = Exercise(
     name="augmentation.smooth",
     difficulty=1,
@@ -560,6 +615,10 @@ SMOOTH = Exercise(
         WrongAnswer(
             spread_over_the_others_only,
             "You spread the share over the other classes. torch spreads it over all, the true one included.",
+        ),
+        WrongAnswer(
+            true_class_gets_no_part,
+            "Your rows do not sum to 1: the true class also gets its part, smoothing / n_classes.",
         ),
         WrongAnswer(not_divided_by_the_classes, "Each class gets its part of the share: smoothing / n_classes."),
         WrongAnswer(true_class_keeps_its_one, "The share is taken from the true class: multiply by 1 - smoothing."),
@@ -710,6 +769,12 @@ def share_not_divided(n_classes, smoothing):  # noqa: ARG001
     return math.log(1 / smoothing)
 
 
+def against_all_others_together(n_classes, smoothing):
+    """Against all others together."""
+    own = 1 - smoothing + smoothing / n_classes
+    return math.log(own / (1 - own))
+
+
 BEST_GAP = Exercise(
     name="augmentation.best_gap",
     difficulty=2,
@@ -725,6 +790,10 @@ BEST_GAP = Exercise(
         ),
         WrongAnswer(
             true_class_gets_nothing_back, "The true class gets 1 - smoothing, and smoothing / n_classes on top."
+        ),
+        WrongAnswer(
+            against_all_others_together,
+            "Compare with one other class, not with all others together.",
         ),
         WrongAnswer(sign_swapped, "The true class's logit is the larger one, so the gap is not negative."),
         WrongAnswer(log_of_the_true_class, "Subtract the logarithm of another class's probability."),
@@ -819,6 +888,14 @@ def negative_sides(height, width, box):
     return 1 - tall * wide / (height * width)
 
 
+def slice_from_a_negative_start(height, width, box):
+    """Slice from a negative start."""
+    top, left, bottom, right = box
+    image = torch.ones(height, width)
+    image[top:bottom, left:right] = 0
+    return image.mean().item()
+
+
 KEPT_AREA = Exercise(
     name="augmentation.kept_area",
     difficulty=2,
@@ -835,6 +912,9 @@ KEPT_AREA = Exercise(
     wrong_answers=[
         WrongAnswer(box_not_cut, "Part of the box may lie outside the image. Cut it at the border first."),
         WrongAnswer(pasted_share, "That is the share that is pasted. Return the share that stays."),
+        WrongAnswer(
+            slice_from_a_negative_start, "A slice that starts below 0 counts from the end. Cut the box at 0 first."
+        ),
         WrongAnswer(cut_only_below_and_right, "The box can also begin above or left of the image, below 0."),
         WrongAnswer(cut_only_above_and_left, "The box can also end below or right of the image."),
         WrongAnswer(last_row_included, "bottom and right are excluded: the box has bottom - top rows."),

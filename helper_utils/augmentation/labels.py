@@ -21,7 +21,8 @@ def one_hot(targets: Tensor, num_classes: int) -> Tensor:
     if targets.dim() == 2 and targets.is_floating_point():
         if targets.shape[1] != num_classes:
             raise ValueError(f"the targets have {targets.shape[1]} columns, but num_classes is {num_classes}")
-        if len(targets) and (float(targets.min()) < 0 or float((targets.sum(1) - 1).abs().max()) > 1e-3):
+        # Written so that NaN, for which every comparison is False, is refused as well.
+        if len(targets) and not (float(targets.min()) >= 0 and float((targets.sum(1) - 1).abs().max()) <= 1e-3):
             raise ValueError("each row of soft targets must be probabilities: not negative, and with a sum of 1")
         return targets
     if targets.dim() != 1:

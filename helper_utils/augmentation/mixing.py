@@ -35,8 +35,8 @@ def mix(values: Tensor, partners: Tensor, lam: Tensor) -> Tensor:
         lam: The share that each example keeps, shape (N,), in [0, 1].
 
     Raises:
-        TypeError: The values are integers.
-        ValueError: A shape is wrong, or lam is not in [0, 1].
+        TypeError: The values are integers, or the partners are not.
+        ValueError: A shape is wrong, a partner is not in the batch, or lam is not in [0, 1].
     """
     if not values.is_floating_point():
         raise TypeError(
@@ -48,6 +48,7 @@ def mix(values: Tensor, partners: Tensor, lam: Tensor) -> Tensor:
         )
     if len(lam) and not 0 <= float(lam.min()) <= float(lam.max()) <= 1:
         raise ValueError(f"lam must be in [0, 1], but is from {float(lam.min()):.3g} to {float(lam.max()):.3g}")
+    _check_partners(partners)
     share = lam.to(values).view(-1, *[1] * (values.dim() - 1))
     return share * values + (1 - share) * values[partners.to(values.device)]
 
@@ -149,12 +150,13 @@ def paste_boxes(images: Tensor, partners: Tensor, boxes: Tensor) -> tuple[Tensor
         The new images, and lam: the share of the pixels that are each image's own, shape (N,).
 
     Raises:
-        TypeError: The images are integers.
-        ValueError: A shape is wrong.
+        TypeError: The images are integers, or the partners are not.
+        ValueError: A shape is wrong, or a partner is not in the batch.
     """
     check_images(images)
     if partners.shape != (len(images),):
         raise ValueError(f"partners must have the shape ({len(images)},), not {tuple(partners.shape)}")
+    _check_partners(partners)
     replaced = inside(boxes, images)
     pasted = torch.where(replaced, images[partners.to(images.device)], images)
     return pasted, 1 - replaced.float().mean(dim=(1, 2, 3)).cpu()
@@ -193,6 +195,17 @@ def mixup_pair(
             raise ValueError(f"{name} must have the same shape, not {tuple(one.shape)} and {tuple(other.shape)}")
     lam = draw_lambda(alpha, 1, generator).item()
     return lam * x1 + (1 - lam) * x2, lam * y1 + (1 - lam) * y2
+
+
+def _check_partners(partners: Tensor) -> None:
+    """Raise an error where the partners are not positions in a batch of their length."""
+    if partners.is_floating_point() or partners.dtype == torch.bool:
+        raise TypeError(f"partners must be positions in the batch, integers, not {partners.dtype}")
+    if len(partners) and not 0 <= int(partners.min()) <= int(partners.max()) < len(partners):
+        raise ValueError(
+            f"partners must be from 0 to {len(partners) - 1}, but are from {int(partners.min())} to "
+            f"{int(partners.max())}"
+        )
 
 
 def _checked(inputs: Tensor, targets: Tensor, num_classes: int) -> Tensor:

@@ -157,10 +157,10 @@ def random_noise(std: float) -> Augmentation:
         std: The standard deviation of the noise, at least 0, in the unit of the images.
 
     Raises:
-        ValueError: std is negative.
+        ValueError: std is negative or not finite.
     """
-    if not std >= 0:
-        raise ValueError(f"std must be at least 0, not {std}")
+    if not 0 <= std < math.inf:
+        raise ValueError(f"std must be at least 0 and finite, not {std}")
 
     def augment(images: Tensor, generator: Generator) -> Tensor:
         transforms.check_images(images)

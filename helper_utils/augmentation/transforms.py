@@ -45,11 +45,14 @@ def flip(images: Tensor, flipped: Tensor, *, vertical: bool = False) -> Tensor:
         vertical: Whether top and bottom change places instead of left and right.
 
     Raises:
-        TypeError: The images are integers.
+        TypeError: The images are integers, or `flipped` is not bool.
         ValueError: A shape is wrong.
     """
     check_images(images)
-    return torch.where(_for_each("flipped", flipped, images).bool(), images.flip(-2 if vertical else -1), images)
+    chosen = _for_each("flipped", flipped, images)
+    if flipped.dtype != torch.bool:
+        raise TypeError(f"flipped must hold True or False for each image, not {flipped.dtype}")
+    return torch.where(chosen, images.flip(-2 if vertical else -1), images)
 
 
 def crop(images: Tensor, top: Tensor, left: Tensor, size: tuple[int, int], *, padding: int = 0) -> Tensor:
@@ -105,6 +108,8 @@ def rotate(images: Tensor, degrees: Tensor) -> Tensor:
     check_images(images)
     if not len(images):
         return images.clone()
+    if not bool(degrees.isfinite().all()):
+        raise ValueError("degrees must be finite numbers, but hold NaN or infinity")
     angles = _for_each("degrees", degrees, images).flatten().to(images.dtype) * (math.pi / 180)
     height, width = images.shape[2:]
     cos, sin, zero = angles.cos(), angles.sin(), torch.zeros_like(angles)
@@ -179,8 +184,11 @@ def adjust_color(
     for name, factors in (("brightness", brightness), ("contrast", contrast), ("saturation", saturation)):
         if factors is None:
             continue
-        if len(factors) and not float(factors.min()) >= 0:
-            raise ValueError(f"a factor of {name} must be at least 0, not {float(factors.min())}")
+        if len(factors) and not 0 <= float(factors.min()) <= float(factors.max()) < math.inf:
+            raise ValueError(
+                f"the factors of {name} must be at least 0 and finite; they are from {float(factors.min())} to "
+                f"{float(factors.max())}"
+            )
         if name == "brightness":
             other = torch.zeros_like(images[:, :1])
         else:
