@@ -441,3 +441,93 @@ def test_stacking_refuses_bad_input():
     one_class_missing = [(np.arange(100), np.arange(100, 150)), (np.arange(50, 150), np.arange(50))]
     with pytest.raises(ValueError, match="training set has only the classes"):
         out_of_fold_probabilities(KNeighborsClassifier(), inputs, targets, one_class_missing)
+
+
+# --------------------------------------------------------------------------------------------------- silent faults
+
+
+def with_batch_norm() -> nn.Module:
+    return nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Linear(3, 2))
+
+
+def test_networks_with_running_statistics_are_refused():
+    runs = train_many(with_batch_norm, two_classes(), lrs=[0.1], seeds=[1], n_epochs=1)
+    with pytest.raises(ValueError, match=re.escape("the network has buffers (1.running_mean")):
+        predict_members(with_batch_norm, runs, two_classes().inputs)
+    with pytest.raises(ValueError, match=re.escape("the network has buffers (1.running_mean")):
+        load_member(with_batch_norm, runs, 0)
+    with pytest.raises(ValueError, match=re.escape("the network has buffers (1.running_mean")):
+        train_bagged(with_batch_norm, two_classes(), lr=0.1, seeds=[1], n_epochs=1)
+
+
+def test_parameters_of_another_network_are_refused():
+    def other_model() -> nn.Module:
+        return nn.Sequential(make_model(), nn.Linear(2, 2))
+
+    runs = train_many(make_model, two_classes(), lrs=[0.1], seeds=[1], n_epochs=1)
+    with pytest.raises(ValueError, match="give the make_model that train_many had"):
+        predict_members(other_model, runs, two_classes().inputs)
+    with pytest.raises(ValueError, match="give the make_model that train_many had"):
+        load_member(other_model, runs, 0)
+
+
+def test_snapshots_refuse_what_the_cycles_set():
+    for name, value in {"lrs": [0.1], "schedule": lambda _: 1.0}.items():
+        with pytest.raises(ValueError, match=f"train_snapshots sets {name} itself"):
+            train_snapshots(
+                make_model, two_classes(), lr=0.1, seeds=[1], n_epochs=2, n_cycles=2, **cast(dict, {name: value})
+            )
+
+
+def test_bagging_refuses_no_seeds_and_float_targets():
+    train = two_classes()
+    with pytest.raises(ValueError, match="there are no seeds"):
+        train_bagged(make_model, train, lr=0.1, seeds=[], n_epochs=1)
+    with pytest.raises(ValueError, match="the targets must be classes"):
+        train_bagged(make_model, Part(train.inputs, train.targets.float()), lr=0.1, seeds=[1], n_epochs=1)
+
+
+def test_masks_are_not_taken_for_numbers():
+    probabilities = random_probabilities(0, 2, n_examples=3)
+    with pytest.raises(ValueError, match=r"targets must be 3 integers, not torch\.bool"):
+        choose_weights(probabilities, torch.tensor([True, False, True]))
+    with pytest.raises(ValueError, match="drawn must hold integers"):
+        out_of_bag_probabilities(probabilities, torch.ones(2, 3, dtype=torch.bool))
+
+
+def test_many_voters_do_not_overflow():
+    assert majority_accuracy(0.5, 5001) == pytest.approx(0.5, rel=1e-9)
+    assert majority_accuracy(0.6, 2001) == pytest.approx(1.0)
+    assert [majority_accuracy(p, 2001) for p in (0.0, 1.0)] == [0.0, 1.0]
+    by_hand = sum(math.comb(101, k) * 0.6**k * 0.4 ** (101 - k) for k in range(51, 102))
+    assert majority_accuracy(0.6, 101) == pytest.approx(by_hand, rel=1e-11)
+
+
+def test_nan_and_infinity_are_refused():
+    nan = torch.full((2, 3, 4), math.nan)
+    with pytest.raises(ValueError, match="a logit is nan or infinity"):
+        average_logits(nan)
+    with pytest.raises(ValueError, match="predictions and targets must be finite"):
+        decompose_error(nan, torch.zeros(3, 4))
+    with pytest.raises(ValueError, match="errors must be finite"):
+        error_correlation(nan[0])
+    with pytest.raises(ValueError, match="probabilities must be finite"):
+        stacked_features(nan.numpy())
+    targets = torch.tensor([0, 1, 1])
+    for fit in (lambda x: fit_stump(x, targets, torch.ones(3)), lambda x: AdaBoost().fit(x, targets)):
+        with pytest.raises(ValueError, match="inputs must be finite"):
+            fit(torch.tensor([[0.0], [math.inf], [1.0]]))
+        with pytest.raises(ValueError, match=re.escape("inputs must have shape (N, features)")):
+            fit(torch.zeros(3, 0))
+    with pytest.raises(ValueError, match="weights must be one for each example, finite"):
+        fit_stump(torch.tensor([[0.0], [1.0], [2.0]]), targets, torch.tensor([1.0, math.inf, 1.0]))
+
+
+def test_a_member_without_weight_may_rule_out_a_class():
+    logits = torch.tensor([[[0.0, -math.inf]], [[1.0, 2.0]]])
+    assert average_logits(logits, [0, 1]).tolist() == [[1.0, 2.0]]
+
+
+def test_an_untrained_stack_says_so():
+    with pytest.raises(ValueError, match="this Stacking is not trained yet: call fit first"):
+        Stacking([LogisticRegression()], LogisticRegression()).predict_proba(np.zeros((2, 2)))

@@ -50,7 +50,7 @@ def out_of_bag_probabilities(probabilities: Tensor, drawn: Tensor) -> tuple[Tens
     """
     check_probabilities(probabilities)
     n_members, n_examples, _ = probabilities.shape
-    if drawn.ndim != 2 or len(drawn) != n_members or drawn.is_floating_point():
+    if drawn.ndim != 2 or len(drawn) != n_members or drawn.is_floating_point() or drawn.dtype == torch.bool:
         raise ValueError(
             f"drawn must hold integers of shape ({n_members}, draws), not {drawn.dtype} {tuple(drawn.shape)}"
         )
@@ -97,7 +97,14 @@ def train_bagged(
         lr: The learning rate.
         seeds: One for each member: of its weights, its sample, and the order of its batches.
         options: Further arguments of `train_many`, `n_epochs` among them.
+
+    Raises:
+        ValueError: There are no seeds, the targets are not integers, or the network has buffers.
     """
+    if not len(seeds):
+        raise ValueError("there are no seeds: give one for each member")
+    if train.targets.is_floating_point():
+        raise ValueError(f"the targets must be classes, integers, not {train.targets.dtype}")
     device = options.get("device", "cpu")
     train = Part(train.inputs.to(device), train.targets.to(device))
     n_examples = len(train.targets)
@@ -117,6 +124,20 @@ def train_bagged(
     return BaggedRuns(parameters, drawn, make_model)
 
 
+def check_no_buffers(model: nn.Module) -> None:
+    """Refuse networks whose running statistics would be lost, since only parameters are kept.
+
+    Raises:
+        ValueError: The network has buffers.
+    """
+    names = [name for name, _ in model.named_buffers()]
+    if names:
+        raise ValueError(
+            f"the network has buffers ({', '.join(names[:3])}), and only parameters are kept: use a network without "
+            "batch norm"
+        )
+
+
 class _OnItsSample(nn.Module):
     """The sample is a buffer, so that stacked networks keep one each."""
 
@@ -124,6 +145,7 @@ class _OnItsSample(nn.Module):
 
     def __init__(self, model: nn.Module, train: Part, drawn: Tensor) -> None:
         super().__init__()
+        check_no_buffers(model)
         self.model, self.train_set = model, train
         self.register_buffer("drawn", drawn)
 

@@ -38,15 +38,15 @@ def fit_stump(inputs: Tensor, targets: Tensor, weights: Tensor) -> Stump:
     Args:
         inputs: Shape (N, features).
         targets: Classes 0 and 1, shape (N,).
-        weights: How much each example counts, shape (N,); not negative, not all 0.
+        weights: How much each example counts, shape (N,); finite, not negative, not all 0.
 
     Raises:
-        ValueError: The shapes do not fit, the targets are not 0 and 1, weights are negative or all 0, or every feature
-            has only one value.
+        ValueError: The shapes do not fit, an input is not finite, the targets are not 0 and 1, weights are negative,
+            infinite or all 0, or every feature has only one value.
     """
     _check_two_classes(inputs, targets)
-    if weights.shape != targets.shape or not (weights >= 0).all() or not weights.sum() > 0:
-        raise ValueError("weights must be one for each example, not negative, and not all 0")
+    if weights.shape != targets.shape or not (weights >= 0).all() or not 0 < weights.sum() < torch.inf:
+        raise ValueError("weights must be one for each example, finite, not negative, and not all 0")
     values, order = inputs.double().sort(dim=0)
     weights = weights.double()
     left = weights[order].cumsum(dim=0)[:-1]  # (N - 1, features): the weight on the left of each cut
@@ -74,9 +74,12 @@ def fit_stump(inputs: Tensor, targets: Tensor, weights: Tensor) -> Stump:
 class AdaBoost:
     """AdaBoost for two classes with stumps, equal to scikit-learn's `AdaBoostClassifier` step by step.
 
+    There is one exception: where the first stump is no better than guessing, scikit-learn raises an error, and this
+    class keeps that stump.
+
     A stump with the weighted error e counts with log((1 - e) / e), and the weight of each example that it gets wrong is
-    multiplied by (1 - e) / e. Freund and Schapire (1997) give a stump half of that number, and multiply wrong weights
-    by its exponential and right ones by the inverse: after scaling, both are the same.
+    multiplied by (1 - e) / e. Freund and Schapire (1997) multiply the right ones by e / (1 - e) instead: after scaling,
+    both are the same. Schapire and Singer (1999) give a stump half of that number.
 
     Args:
         n_members: At most so many stumps. There are fewer if one has no error, or is no better than guessing.
@@ -92,7 +95,8 @@ class AdaBoost:
         """Train on inputs of shape (N, features) and targets 0 and 1.
 
         Raises:
-            ValueError: n_members is below 1, the shapes do not fit, or the targets are not 0 and 1.
+            ValueError: n_members is below 1, the shapes do not fit, an input is not finite, or the targets are not 0
+                and 1.
         """
         if self.n_members < 1:
             raise ValueError(f"n_members must be at least 1, not {self.n_members}")
@@ -226,10 +230,12 @@ class GradientBoosting:
 
 
 def _check_two_classes(inputs: Tensor, targets: Tensor) -> None:
-    if inputs.ndim != 2 or targets.shape != (len(inputs),) or len(inputs) < 2:
+    if inputs.ndim != 2 or targets.shape != (len(inputs),) or len(inputs) < 2 or not inputs.shape[1]:
         raise ValueError(
             f"inputs must have shape (N, features) and targets (N,), N at least 2, not {tuple(inputs.shape)} and "
             f"{tuple(targets.shape)}"
         )
+    if not inputs.isfinite().all():
+        raise ValueError("inputs must be finite, and one is nan or infinite")
     if not ((targets == 0) | (targets == 1)).all():
         raise ValueError(f"targets must be the classes 0 and 1, not {targets.unique()[:5].tolist()}")

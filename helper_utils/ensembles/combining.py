@@ -64,10 +64,15 @@ def average_logits(logits: Tensor, weights: Weights | None = None) -> Tensor:
         weights: As for `average_probabilities`.
 
     Raises:
-        ValueError: There is no member, the shape is a different one, or the weights do not fit, are negative or all 0.
+        ValueError: There is no member, the shape is a different one, a logit is nan or infinity, or the weights do not
+            fit, are negative or all 0. Minus infinity is allowed.
     """
     _check_shape(logits, "logits")
-    return _weighted_mean(logits, weights)
+    if not (logits < torch.inf).all():
+        raise ValueError("a logit is nan or infinity: logits must be numbers or minus infinity")
+    weights = check_weights(weights, len(logits)).to(logits.device)
+    used = weights > 0  # 0 * minus infinity is nan
+    return _weighted_mean(logits[used], weights[used])
 
 
 def geometric_mean(probabilities: Tensor, weights: Weights | None = None) -> Tensor:
@@ -95,7 +100,8 @@ def geometric_mean(probabilities: Tensor, weights: Weights | None = None) -> Ten
 def choose_weights(probabilities: Tensor, targets: Tensor, *, n_steps: int = 200) -> Tensor:
     """Return the weights whose `average_probabilities` has the lowest log loss on these examples.
 
-    Take examples that trained no member. The loss is convex in the weights. Each step of expectation maximisation gives
+    Take examples that trained no member. The loss is convex in the weights. Several weights can be
+    equally good, as those of two equal members. Each step of expectation maximisation gives
     a member its mean share of the mixture's probability of the true class; it never raises the loss.
 
     Args:
@@ -112,7 +118,7 @@ def choose_weights(probabilities: Tensor, targets: Tensor, *, n_steps: int = 200
     """
     check_probabilities(probabilities)
     n_members, n_examples, n_classes = probabilities.shape
-    if targets.shape != (n_examples,) or targets.is_floating_point():
+    if targets.shape != (n_examples,) or targets.is_floating_point() or targets.dtype == torch.bool:
         raise ValueError(f"targets must be {n_examples} integers, not {targets.dtype} of shape {tuple(targets.shape)}")
     if int(targets.min()) < 0 or int(targets.max()) >= n_classes:
         raise ValueError(f"targets must be from 0 to {n_classes - 1}, not {int(targets.min())} to {int(targets.max())}")

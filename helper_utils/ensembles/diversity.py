@@ -25,8 +25,15 @@ def majority_accuracy(accuracy: float, n_voters: int) -> float:
         raise ValueError(f"accuracy must be from 0 to 1, not {accuracy}")
     if n_voters < 1 or n_voters % 2 == 0:
         raise ValueError(f"n_voters must be odd and positive, not {n_voters}: an even number has ties")
-    majority = range(n_voters // 2 + 1, n_voters + 1)
-    return math.fsum(math.comb(n_voters, k) * accuracy**k * (1 - accuracy) ** (n_voters - k) for k in majority)
+    if accuracy in (0, 1):
+        return float(accuracy)
+
+    def log_chance(n_right: int) -> float:  # in logs, since the binomials of many voters exceed floating point
+        n_wrong = n_voters - n_right
+        log_ways = math.lgamma(n_voters + 1) - math.lgamma(n_right + 1) - math.lgamma(n_wrong + 1)
+        return log_ways + n_right * math.log(accuracy) + n_wrong * math.log1p(-accuracy)
+
+    return min(1.0, math.fsum(math.exp(log_chance(k)) for k in range(n_voters // 2 + 1, n_voters + 1)))
 
 
 class ErrorParts(NamedTuple):
@@ -56,13 +63,15 @@ def decompose_error(predictions: Tensor, targets: Tensor, weights: Weights | Non
         weights: One for each member, divided by their sum; equal by default.
 
     Raises:
-        ValueError: There is no member, the shapes do not fit, or the weights are not valid.
+        ValueError: There is no member, the shapes do not fit, a value is not finite, or the weights are not valid.
     """
     if predictions.ndim not in (2, 3) or predictions.numel() == 0 or predictions.shape[1:] != targets.shape:
         raise ValueError(
             f"predictions must have shape (members, *targets.shape), not {tuple(predictions.shape)} for targets of "
             f"shape {tuple(targets.shape)}: turn class numbers into one-hot rows"
         )
+    if not (predictions.isfinite().all() and targets.isfinite().all()):
+        raise ValueError("predictions and targets must be finite, and one is nan or infinite")
     member_weights = check_weights(weights, len(predictions)).to(predictions.device)
     predictions, targets = predictions.double(), targets.double()
     mean = torch.tensordot(member_weights, predictions, dims=1)
@@ -83,10 +92,12 @@ def error_correlation(is_wrong: Tensor) -> float:
         is_wrong: For each member and example whether it is wrong (or a real-valued error), shape (members, N).
 
     Raises:
-        ValueError: The shape is a different one, or there are fewer than two members.
+        ValueError: The shape is a different one, there are fewer than two members, or an error is not finite.
     """
     if is_wrong.ndim != 2 or len(is_wrong) < 2:
         raise ValueError(f"errors must have shape (members, N) with two members or more, not {tuple(is_wrong.shape)}")
+    if not is_wrong.isfinite().all():
+        raise ValueError("errors must be finite, and one is nan or infinite")
     centred = is_wrong.double() - is_wrong.double().mean(dim=1, keepdim=True)
     norms = centred.norm(dim=1)
     used = centred[norms > 0] / norms[norms > 0, None]

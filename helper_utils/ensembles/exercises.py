@@ -666,7 +666,8 @@ BOOSTING_ROUND = Exercise(
         WrongAnswer(right_ones_raised, "You raise the weights of the right examples. Raise those of the wrong ones."),
         WrongAnswer(not_divided_by_the_sum, "The new weights do not sum to 1. Divide them by their sum."),
         WrongAnswer(
-            half_of_the_log, "You halve the log, as Freund and Schapire do. Here, as in scikit-learn, it is not halved."
+            half_of_the_log,
+            "You halve the log, as Schapire and Singer (1999) do. Here it is not halved, as in scikit-learn.",
         ),
         WrongAnswer(log_upside_down, "Your logarithm is negative: a stump that is mostly right must count positively."),
         WrongAnswer(weights_unchanged, "The weights of the examples are unchanged. Raise those of the wrong ones."),

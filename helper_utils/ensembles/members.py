@@ -13,6 +13,7 @@ from torch.func import functional_call, vmap
 from helper_utils.base.many_runs import ManyRuns, train_many
 from helper_utils.base.training import evaluation_mode
 from helper_utils.data.datasets import Part
+from helper_utils.ensembles.bagging import check_no_buffers
 from helper_utils.schedulers import cosine_annealing_lr
 
 
@@ -25,8 +26,12 @@ def predict_members(make_model: Callable[[], nn.Module], runs: ManyRuns, inputs:
         runs: What `train_many` returned. The networks have no buffers (no batch norm).
         inputs: N inputs.
         rate: The index of the learning rate.
+
+    Raises:
+        ValueError: The network has buffers, or its parameters have other names than those of the runs.
     """
     model = make_model().to(inputs.device)
+    _check_same_kind(model, runs)
     parameters = {name: values[rate] for name, values in runs.parameters.items()}
     with evaluation_mode(model):
         return vmap(lambda weights: functional_call(model, weights, (inputs,)))(parameters)
@@ -37,13 +42,27 @@ def load_member(make_model: Callable[[], nn.Module], runs: ManyRuns, member: int
 
     Args:
         make_model: As for `train_many`.
-        runs: What `train_many` returned.
+        runs: What `train_many` returned. The networks have no buffers (no batch norm).
         member: The index of the seed.
         rate: The index of the learning rate.
+
+    Raises:
+        ValueError: The network has buffers, or its parameters have other names than those of the runs.
     """
     model = make_model()
-    model.load_state_dict({name: values[rate, member] for name, values in runs.parameters.items()}, strict=False)
+    _check_same_kind(model, runs)
+    model.load_state_dict({name: values[rate, member] for name, values in runs.parameters.items()})
     return model
+
+
+def _check_same_kind(model: nn.Module, runs: ManyRuns) -> None:
+    check_no_buffers(model)
+    names = {name for name, _ in model.named_parameters()}
+    if names != set(runs.parameters):
+        raise ValueError(
+            f"make_model has the parameters {sorted(names)}, and the runs have {sorted(runs.parameters)}: give the "
+            "make_model that train_many had"
+        )
 
 
 def continue_training(
@@ -97,16 +116,19 @@ def train_snapshots(
         n_epochs: Of all cycles together; a multiple of n_cycles.
         n_cycles: How many snapshots.
         batch_size: Examples a step.
-        options: Further arguments of `train_many`.
+        options: Further arguments of `train_many`, without `lrs` and `schedule`, which the cycles set.
 
     Returns:
         The runs at the end of each cycle.
 
     Raises:
-        ValueError: n_cycles is below 1, or n_epochs is not a positive multiple of it.
+        ValueError: n_cycles is below 1, n_epochs is not a positive multiple of it, or options has lrs or schedule.
     """
     if n_cycles < 1 or n_epochs < 1 or n_epochs % n_cycles:
         raise ValueError(f"n_epochs must be a positive multiple of n_cycles, not {n_epochs} and {n_cycles}")
+    for name in ("lrs", "schedule"):
+        if name in options:
+            raise ValueError(f"train_snapshots sets {name} itself: leave it out")
     n_steps = n_epochs // n_cycles * (len(train.targets) // batch_size)
     options |= {
         "lrs": [lr],

@@ -22,10 +22,12 @@ def stacked_features(probabilities: np.ndarray) -> np.ndarray:
         Shape (N, members * classes), or (N, members) for two classes.
 
     Raises:
-        ValueError: There is no member, or the shape is a different one.
+        ValueError: There is no member, the shape is a different one, or a value is not finite.
     """
     if probabilities.ndim != 3 or not probabilities.size:
         raise ValueError(f"probabilities must have shape (members, N, classes), not {probabilities.shape}")
+    if not np.isfinite(probabilities).all():
+        raise ValueError("probabilities must be finite, and one is nan or infinite")
     kept = probabilities[:, :, 1:] if probabilities.shape[2] == 2 else probabilities
     return np.concatenate(list(kept), axis=1)
 
@@ -95,7 +97,13 @@ class Stacking:
         return self
 
     def predict_proba(self, inputs: np.ndarray) -> np.ndarray:
-        """Return the probabilities of the classes, shape (N, classes)."""
+        """Return the probabilities of the classes, shape (N, classes).
+
+        Raises:
+            ValueError: It is not trained yet.
+        """
+        if not hasattr(self, "trained_final"):
+            raise ValueError("this Stacking is not trained yet: call fit first")
         probabilities = [member.predict_proba(inputs) for member in self.trained_members]
         return self.trained_final.predict_proba(stacked_features(np.stack(probabilities)))
 
