@@ -70,9 +70,9 @@ def average_logits(logits: Tensor, weights: Weights | None = None) -> Tensor:
     _check_shape(logits, "logits")
     if not (logits < torch.inf).all():
         raise ValueError("a logit is nan or infinity: logits must be numbers or minus infinity")
-    weights = check_weights(weights, len(logits)).to(logits.device)
+    weights = check_weights(weights, len(logits)).to(logits)
     used = weights > 0  # 0 * minus infinity is nan
-    return _weighted_mean(logits[used], weights[used])
+    return torch.einsum("m,mnc->nc", weights[used], logits[used])
 
 
 def geometric_mean(probabilities: Tensor, weights: Weights | None = None) -> Tensor:
