@@ -706,6 +706,13 @@ def test_calls_of_imported_modules_are_not_run(tmp_path):
     assert needed(tmp_path, *cells, THRESHOLD + "return torch") == ["import torch"]
 
 
+def test_calls_of_built_in_types_are_not_run(tmp_path):
+    answer = THRESHOLD + "return dict(a=1)"
+    assert needed(tmp_path, "counts = dict.fromkeys(train_for_hours())", answer) == []
+    own = ["class dict(UserDict):\n    pass", "dict.setting = 1"]  # here the name is the student's
+    assert needed(tmp_path, *own, answer) == own
+
+
 def test_texts_that_a_spreadsheet_would_run_are_no_formulas_in_the_table():
     rows = [{"name": text, "number": -1.5} for text in ("=1+1", "+1", "-1", "@x", "\tx", "plain")]
     lines = list(csv.reader(as_csv(["name", "number"], rows).splitlines()))[1:]

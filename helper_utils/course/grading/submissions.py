@@ -10,6 +10,7 @@ cells stay untouched: trainings, plots, loops that never end.
 import __future__
 
 import ast
+import builtins
 import copy
 import dataclasses
 import re
@@ -281,13 +282,15 @@ def _needed(cells: list[Cell]) -> tuple[Cell, ...]:
     *above, own = cells
     statements = [statement for cell in cells for statement in cell.statements]
     # Imported modules have functions, not methods: a call such as `torch.save(...)` changes nothing that is needed.
+    # Nor does one such as `dict.fromkeys(...)`.
     imports = [statement for statement in statements if isinstance(statement, ast.Import | ast.ImportFrom)]
     imported = {_bound_by(alias) for statement in imports for alias in statement.names}
+    unchanged = imported | set(dir(builtins)).difference(*(cell.binds for cell in cells))
     seeds = [statement for statement in statements if _sets_seed(statement, imported)]
     for_seeds = [node for seed in seeds for node in ast.walk(seed) if isinstance(node, ast.Name)]
     needed = set(own.reads).union(node.id for node in for_seeds if isinstance(node.ctx, ast.Load))
     chosen = {own.number}
-    while new := [c for c in above if c.number not in chosen and (c.binds | c.calls - imported) & needed]:
+    while new := [c for c in above if c.number not in chosen and (c.binds | c.calls - unchanged) & needed]:
         chosen.update(cell.number for cell in new)
         needed.update(*(cell.reads for cell in new))
     parts = [cell.part(needed, seeds, whole=cell.number in chosen) for cell in cells]
