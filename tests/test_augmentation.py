@@ -270,6 +270,16 @@ def test_images_of_integers_are_refused(augment):
         augment(torch.zeros(3, 1, 8, 8, dtype=torch.uint8), seeded())
 
 
+def test_probabilities_are_no_flags_and_angles_are_numbers():
+    images = random_images()
+    with pytest.raises(TypeError, match="True or False"):
+        flip(images, torch.full((6,), 0.5))
+    with pytest.raises(ValueError, match="finite"):
+        rotate(images, torch.full((6,), math.nan))
+    with pytest.raises(ValueError, match="finite"):
+        random_noise(math.inf)
+
+
 # --------------------------------------------------------------------------------------------------------- labels
 
 
@@ -311,6 +321,7 @@ def test_smoothed_targets_are_probabilities_and_smoothing_twice_is_smoothing_onc
         ([[0.5, 0.5]], 3, 0.1, ValueError, "the targets have 2 columns"),
         ([[0.5, 0.6, 0.0]], 3, 0.1, ValueError, "a sum of 1"),
         ([[1.5, -0.5, 0.0]], 3, 0.1, ValueError, "not negative"),
+        ([[math.nan, 0.5, 0.5]], 3, 0.1, ValueError, "a sum of 1"),
     ],
 )
 def test_bad_targets_are_named(targets, num_classes, smoothing, error, message):
@@ -451,6 +462,10 @@ def test_more_bad_arguments_of_mixing_are_named():
         mix(images, torch.arange(5), torch.ones(6))
     with pytest.raises(TypeError, match="one_hot first"):
         mix(torch.arange(6), torch.arange(6), torch.ones(6))
+    with pytest.raises(TypeError, match="positions in the batch"):
+        mix(images, torch.ones(6, dtype=torch.bool), torch.ones(6))
+    with pytest.raises(ValueError, match="partners must be from 0 to 5, but are from -1 to 4"):
+        mix(images, torch.arange(6) - 1, torch.ones(6))
     with pytest.raises(ValueError, match="partners must have the shape"):
         paste_boxes(images, torch.arange(5), torch.zeros(6, 4))
     with pytest.raises(TypeError, match="classes need one_hot"):
