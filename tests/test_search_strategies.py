@@ -116,7 +116,7 @@ def test_a_logarithmic_range_gives_equal_shares_equal_factors(low, factor, first
         (partial(trials_for_chance, 1.0, 0.1), "below 1"),
         (partial(trials_for_chance, 0.5, 0.0), "share between 0 and 1"),
         (partial(grid_points, 0, 2), "n_values must be at least 1, not 0"),
-        (partial(grid_points, 2.5, 2), "n_values must be a whole number, not 2.5"),
+        (partial(grid_points, 2.5, 2), "n_values must be a whole number, not 2.5"),  # type: ignore[arg-type]
         (partial(random_points, 3, 0, seed=0), "n_dims must be at least 1, not 0"),
         (partial(quasi_random_points, 0, 2, seed=0), "n_points must be at least 1, not 0"),
         (partial(to_hyperparameters, [0.5], {}), "space is empty"),
@@ -366,9 +366,9 @@ def no_score(configs, n_epochs):  # noqa: ARG001
         (partial(successive_halving, no_score, [1], max_epochs=3), "raise min_epochs"),
         (partial(hyperband_brackets, 2, 3), "no bracket can halve"),
         (partial(hyperband_brackets, 9, 1), "eta must be at least 2"),
-        (partial(hyperband_brackets, math.inf, 3), "max_epochs must be a whole number, not inf"),
-        (partial(hyperband_brackets, 81, 2.5), "eta must be a whole number, not 2.5"),
-        (partial(successive_halving, one_score, [1], max_epochs=math.inf), "max_epochs must be a whole number"),
+        (partial(hyperband_brackets, math.inf, 3), "max_epochs must be a whole number, not inf"),  # type: ignore[arg-type]
+        (partial(hyperband_brackets, 81, 2.5), "eta must be a whole number, not 2.5"),  # type: ignore[arg-type]
+        (partial(successive_halving, one_score, [1], max_epochs=math.inf), "max_epochs must be a whole number"),  # type: ignore[arg-type]
         (partial(hyperband, constant_scores, lambda _: [1], max_epochs=9), "draw must return 9 configurations, not 1"),
         (partial(median_pruning, [1.0, 2.0]), "shape"),
         (partial(median_pruning, [[math.nan]]), "finite"),
