@@ -117,6 +117,7 @@ def test_a_logarithmic_range_gives_equal_shares_equal_factors(low, factor, first
         (partial(trials_for_chance, 0.5, 0.0), "share between 0 and 1"),
         (partial(grid_points, 0, 2), "n_values must be at least 1, not 0"),
         (partial(grid_points, 2.5, 2), "n_values must be a whole number, not 2.5"),  # type: ignore[arg-type]
+        (partial(grid_points, math.inf, 2), "n_values must be a whole number, not inf"),  # type: ignore[arg-type]
         (partial(random_points, 3, 0, seed=0), "n_dims must be at least 1, not 0"),
         (partial(quasi_random_points, 0, 2, seed=0), "n_points must be at least 1, not 0"),
         (partial(to_hyperparameters, [0.5], {}), "space is empty"),

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from helper_utils.search_strategies.spaces import check_whole
+
 ScoresAt = Callable[[NDArray[np.int64], int], Any]
 """Takes the numbers of some configurations and a number of epochs; returns a score for each after that many."""
 
@@ -67,14 +69,8 @@ def successive_halving(
         raise ValueError(
             f"eta must be at least 2 and min_epochs from 1 to max_epochs, not {eta}, {min_epochs} and {max_epochs}"
         )
-    _check_whole(eta=eta, min_epochs=min_epochs, max_epochs=max_epochs)
+    check_whole(eta=eta, min_epochs=min_epochs, max_epochs=max_epochs)
     return _halve(scores_at, configs, rung_epochs(min_epochs, max_epochs, eta), eta)
-
-
-def _check_whole(**numbers: float) -> None:
-    for name, number in numbers.items():
-        if not math.isfinite(number) or number != int(number):
-            raise ValueError(f"{name} must be a whole number, not {number}")
 
 
 def _halve(scores_at: ScoresAt, configs: Sequence[int] | NDArray, epochs: Sequence[int], eta: int) -> Halving:
@@ -138,7 +134,7 @@ def hyperband_brackets(max_epochs: int, eta: int = 3) -> list[Bracket]:
         raise ValueError(
             f"eta must be at least 2 and max_epochs at least eta, or no bracket can halve; not {eta} and {max_epochs}"
         )
-    _check_whole(max_epochs=max_epochs, eta=eta)
+    check_whole(max_epochs=max_epochs, eta=eta)
     s_max = 0
     while eta ** (s_max + 1) <= max_epochs:
         s_max += 1

@@ -144,5 +144,15 @@ def _check_counts(**counts: int) -> None:
     for name, count in counts.items():
         if count < 1:
             raise ValueError(f"{name} must be at least 1, not {count}")
-        if count != int(count):
-            raise ValueError(f"{name} must be a whole number, not {count}")
+        check_whole(**{name: count})
+
+
+def check_whole(**numbers: float) -> None:
+    """Refuse numbers of epochs, points and the like that are fractions, infinite or nan.
+
+    Raises:
+        ValueError: A number is not whole.
+    """
+    for name, number in numbers.items():
+        if not math.isfinite(number) or number != int(number):
+            raise ValueError(f"{name} must be a whole number, not {number}")
