@@ -150,6 +150,11 @@ def test_list_starts_without_torch_papermill_and_pandas(notebooks):
     assert "01_metrics" in answer.stdout
 
 
+def test_commands_that_read_notebooks_build_no_grammar_of_web_addresses():
+    code = "import sys; import helper_utils.course.cli; import nbformat; print('lark' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
+
+
 @pytest.mark.parametrize("name", ["1", "01", "metrics", "01_metrics", "01_metrics.ipynb", "notebooks/01_metrics.ipynb"])
 def test_a_lesson_has_many_names(notebooks, name):
     assert [lesson.name for lesson in find_lessons(notebooks, [name])] == ["01_metrics"]
