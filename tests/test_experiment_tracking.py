@@ -19,6 +19,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from torch import nn
 
 import helper_utils as hu
@@ -115,6 +116,59 @@ def test_a_metric_that_is_no_number_is_refused(tmp_path):
             log.epoch(1, val_loss="low")
         log.epoch(1, val_loss=0.5)
     assert read_run(tmp_path / "a").epochs == [{"val_loss": 0.5}]
+
+
+def test_numbers_of_numpy_and_infinity_are_settings(tmp_path):
+    log = RunLog(tmp_path / "a", seed=np.int64(3), clip_norm=math.inf, ranges=[-math.inf, 1.0], is_wide=np.bool_(True))
+    log.finish()
+    expected = {"seed": 3, "clip_norm": math.inf, "ranges": [-math.inf, 1.0], "is_wide": True}
+    assert log.settings == read_run(tmp_path / "a").settings == expected
+
+
+def test_two_lines_of_an_epoch_are_one_row(tmp_path):
+    with RunLog(tmp_path / "a") as log:
+        log.epoch(1, train_loss=0.5)
+        log.epoch(np.int64(1), val_loss=0.6)  # type: ignore[arg-type]
+    assert read_run(tmp_path / "a").epochs == [{"train_loss": 0.5, "val_loss": 0.6}]
+
+
+@pytest.mark.parametrize(
+    ("epoch", "error", "words"),
+    [("1", TypeError, "epoch must be a whole number, not '1'"), (1.5, TypeError, "not 1.5"), (-1, ValueError, "is -1"),
+     (True, ValueError, "is True")],
+)  # fmt: skip
+def test_an_epoch_is_a_whole_number(tmp_path, epoch, error, words):
+    with RunLog(tmp_path / "a") as log:
+        with pytest.raises(error, match=words):
+            log.epoch(epoch, loss=1.0)
+        log.epoch(1, loss=1.0)
+    with pytest.raises(error, match=words):
+        RunLog.resume(tmp_path / "a", epoch)
+    with pytest.raises(error, match=words):
+        save_checkpoint(tmp_path / "a.pt", epoch=epoch, model=nn.Linear(1, 1))
+
+
+def test_a_line_that_lacks_its_values_is_damaged_and_leaves_the_others_in_the_table(tmp_path):
+    write_run(tmp_path / "good")
+    log = RunLog(tmp_path / "bad")
+    log.write("end")  # without its status
+    log.close()
+    with pytest.raises(ValueError, match=r"run\.jsonl is damaged: a line lacks what RunLog writes"):
+        read_run(tmp_path / "bad")
+    assert load_runs(tmp_path)["status"].tolist() == ["damaged", "finished"]
+
+
+@pytest.mark.parametrize("folder", [None, 3])
+def test_what_is_neither_a_folder_nor_a_row_is_refused(folder):
+    with pytest.raises(TypeError, match=f"not from {folder}"):
+        read_run(folder)
+
+
+def test_the_size_of_a_data_set_is_its_number_of_examples(tmp_path):
+    with RunLog(tmp_path / "a") as log:
+        log.add_data(parts=(torch.ones(4, 2), torch.ones(4)), tensor=torch.ones(5), numbers=[1, 2, 3])
+    lines = [json.loads(line) for line in (tmp_path / "a" / RECORD).read_text().splitlines()]
+    assert [line["n_examples"] for line in lines if line["event"] == "data"] == [4, 5, 3]
 
 
 def test_graphs_are_not_kept(tmp_path):
@@ -304,6 +358,12 @@ def test_fingerprints_tell_values_types_shapes_and_order_apart():
     assert data_fingerprint(np.arange(3.0)) == data_fingerprint(torch.arange(3.0).double())
     with pytest.raises(TypeError, match="no fingerprint of an object of type object"):
         data_fingerprint(object())
+    with pytest.raises(TypeError, match="no fingerprint of an array of objects"):
+        data_fingerprint(np.array([object()], dtype=object))
+    with pytest.raises(TypeError, match=r"layout torch.sparse_coo: pass tensor.to_dense\(\)"):
+        data_fingerprint(torch.eye(2).to_sparse())
+    picture = Image.new("L", (2, 2))
+    assert data_fingerprint(picture) == data_fingerprint(np.zeros((2, 2), dtype=np.uint8))
 
 
 def test_the_code_is_described_by_its_commit(tmp_path):
@@ -341,6 +401,42 @@ def test_a_run_that_is_made_again_is_equal_to_the_bit(recorded):
     assert again.first_difference == 0
     assert set(again.largest.values()) == {0.0}
     assert repr(again).startswith("equal to the bit in 3 epochs; other differences: ")
+
+
+@pytest.mark.slow
+def test_a_run_of_a_different_process_is_made_again_to_the_bit(tmp_path):
+    program = """
+import json, sys
+from helper_utils.experiment_tracking import RunLog, train_classifier
+with RunLog(sys.argv[1], **json.loads(sys.argv[2])) as log:
+    train_classifier(log)
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "a"), json.dumps(SETTINGS)]
+    subprocess.run(command, check=True)
+    assert reproduce(tmp_path / "a").same
+
+
+def test_only_the_fingerprint_tells_that_data_changed_under_equal_settings(recorded):
+    def train(log: RunLog) -> None:
+        log.settings = log.settings | {"data_seed": 1}
+        train_classifier(log)
+
+    again = reproduce(recorded, train)
+    assert again.first_difference == 1
+    assert [reason for reason in again.reasons if not reason.startswith("code's")] == ["data train", "data val"]
+
+
+def test_the_record_has_the_device_and_all_of_the_optimizer(tmp_path):
+    model = nn.Linear(2, 2)
+    batch = (torch.ones(4, 2), torch.zeros(4, dtype=torch.long))
+    hu.train_model(
+        model, torch.optim.Adam(model.parameters(), lr=0.1, betas=(0.8, 0.9)), [batch], 1, nn.functional.cross_entropy,
+        "cpu", callbacks=[TrackRun(RunLog(tmp_path / "a"))], progress=False,
+    )  # fmt: skip
+    training = read_run(tmp_path / "a").training
+    assert training["device"] == "cpu"
+    assert training["optimizer"]["betas"] == [0.8, 0.9]
+    assert "params" not in training["optimizer"]
 
 
 @pytest.mark.parametrize(
@@ -534,6 +630,17 @@ def test_all_random_generators_go_on(tmp_path):
     assert [random.random(), np.random.rand(), torch.rand(()).item()] == drawn
 
 
+def test_states_of_gpus_that_are_not_here_are_named(tmp_path, monkeypatch):
+    model = nn.Linear(1, 1)
+    save_checkpoint(tmp_path / "a.pt", epoch=1, model=model)
+    content = torch.load(tmp_path / "a.pt", weights_only=True)
+    content["random"]["cuda"] = [torch.zeros(16, dtype=torch.uint8)]
+    torch.save(content, tmp_path / "a.pt")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    with pytest.warns(UserWarning, match="saved with 1 GPUs, and here are 0"):
+        assert load_checkpoint(tmp_path / "a.pt", model=model) == 1
+
+
 def test_a_loader_goes_on_with_the_next_epoch():
     def make() -> TensorLoader:
         return TensorLoader(torch.arange(10), torch.arange(10), 10, shuffle=True, seed=2)
@@ -585,6 +692,9 @@ def test_combinations_of_a_sweep_are_runs(tmp_path):
     assert table["accuracy"].tolist() == [0.9, 0.9]
     with pytest.raises(ValueError, match=r"it has no sweep\.json"):
         runs_from_sweep(tmp_path / "runs", tmp_path / "again")
+    (tmp_path / "sweep" / "sweep.json").write_text("{")
+    with pytest.raises(ValueError, match=r"is not what `course sweep` writes"):
+        runs_from_sweep(tmp_path / "sweep", tmp_path / "again")
 
 
 # --------------------------------------------------------------------------------------------------------- trackers
@@ -627,6 +737,11 @@ def test_mlflow_has_parameters_metrics_files_and_a_registered_model(recorded, tm
     assert [file.path for file in client.list_artifacts(found.info.run_id)] == [RECORD]
     versions = client.search_model_versions("name = 'digits'")
     assert sorted(int(version.version) for version in versions) == [1, 2]
+    assert abs(history[0].timestamp / 1000 - time.time()) < 600
+    killed = LogToMLflow(store, "mine", "killed", lr=0.2)
+    killed.begin()
+    killed.end("unfinished")
+    assert client.get_run(killed.run_id).info.status == "KILLED"
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
 
 
@@ -665,6 +780,30 @@ def test_a_tracker_follows_a_training(tmp_path):
     )  # fmt: skip
     events = accumulator.EventAccumulator(str(tmp_path / "a")).Reload()
     assert [point.value for point in events.Scalars("train_loss")] == pytest.approx(history.train_loss)
+
+
+def test_a_page_replaces_only_what_it_made(recorded, tmp_path):
+    pytest.importorskip(ACCUMULATOR, reason=f"tensorboard is {REASON}")
+    from helper_utils.experiment_tracking.pages import prepare
+
+    mine = tmp_path / "store" / "mine.txt"
+    mine.parent.mkdir()
+    mine.write_text("kept")
+    with pytest.raises(FileExistsError, match="holds files that this command did not write"):
+        prepare("tensorboard", recorded, tmp_path / "store")
+    assert mine.read_text() == "kept"
+    for _ in range(2):
+        prepare("tensorboard", recorded, tmp_path / "made")
+    assert list((tmp_path / "made").rglob("events.*"))
+
+
+@pytest.mark.parametrize("page", ["mlflow", "tensorboard"])
+def test_a_folder_without_runs_is_named_and_stays_empty(page, tmp_path, capsys):
+    from helper_utils.experiment_tracking.pages import main
+
+    assert main([page, "--runs", str(tmp_path)]) == 1
+    assert f"there is no run below {tmp_path}" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def end(process: subprocess.Popen) -> None:

@@ -3,11 +3,14 @@
 import os
 import pickle
 import random
+import warnings
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+
+from helper_utils.experiment_tracking.run_log import checked_epoch
 
 
 class Stateful(Protocol):
@@ -34,10 +37,11 @@ def save_checkpoint(path: str | Path, *, epoch: int, **parts: Stateful) -> None:
             the loader of the training set (its position in the data).
 
     Raises:
-        TypeError: A part has no `state_dict`.
-        ValueError: There are no parts.
+        TypeError: A part has no `state_dict`, or the epoch is not a whole number.
+        ValueError: There are no parts, or the epoch is negative.
     """
     _check_parts(parts)
+    epoch = checked_epoch("epoch", epoch)
     content = {
         "epoch": epoch,
         "parts": {name: part.state_dict() for name, part in parts.items()},
@@ -72,6 +76,10 @@ def load_checkpoint(path: str | Path, **parts: Stateful) -> int:
         FileNotFoundError: There is no such file.
         ValueError: It is not a checkpoint, or the names are not those that were saved.
         TypeError: A part has no `state_dict`.
+        RuntimeError: A part has a different shape than what was saved.
+
+    Warns:
+        UserWarning: The states of CUDA's generators cannot be given back, since the number of GPUs is different.
     """
     _check_parts(parts)
     try:
@@ -115,5 +123,12 @@ def _set_random_states(states: dict[str, Any]) -> None:
     name, keys, position, has_gauss, cached = states["numpy"]
     np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
     torch.set_rng_state(states["torch"])
-    if states["cuda"] and torch.cuda.device_count() == len(states["cuda"]):
+    n_devices = torch.cuda.device_count()
+    if states["cuda"] and n_devices == len(states["cuda"]):
         torch.cuda.set_rng_state_all(states["cuda"])
+    elif states["cuda"]:
+        warnings.warn(
+            f"the checkpoint was saved with {len(states['cuda'])} GPUs, and here are {n_devices}: their random states "
+            "cannot be given back, so dropout on a GPU draws different masks",
+            stacklevel=3,
+        )

@@ -44,13 +44,16 @@ def runs_from_sweep(sweep: str | Path, folder: str | Path) -> int:
         folder: Where to write the runs, named as the sweep names its combinations.
 
     Raises:
-        ValueError: The first folder is not that of a sweep.
+        ValueError: The first folder is not that of a sweep, or its `sweep.json` cannot be read.
         FileExistsError: A combination of that name is there already.
     """
     sweep = Path(sweep)
     if not (sweep / "sweep.json").is_file():
         raise ValueError(f"{sweep} is not the folder of a sweep: it has no sweep.json, which `course sweep` writes")
-    lesson = json.loads((sweep / "sweep.json").read_text(encoding="utf-8"))["lesson"]
+    try:
+        lesson = json.loads((sweep / "sweep.json").read_text(encoding="utf-8"))["lesson"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{sweep / 'sweep.json'} is not what `course sweep` writes: {error!r}") from None
     paths = sorted((sweep / "runs").glob("*.json"))
     for path in paths:
         content = json.loads(path.read_text(encoding="utf-8"))

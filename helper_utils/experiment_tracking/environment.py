@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 PACKAGES = ("helper-utils", "torch", "torchvision", "numpy", "scikit-learn", "pandas", "optuna")
 
 
@@ -19,7 +21,8 @@ def describe_environment(folder: str | Path = ".") -> dict[str, Any]:
     It holds no environment variable, no host name and no name of a person.
 
     Args:
-        folder: Where the code is; its git commit is recorded.
+        folder: Where the code is; its git commit is recorded. By default it is the working folder: code that stands
+            elsewhere, such as an installed package, is known by its version only.
 
     Returns:
         `code` (see `describe_code`), `versions` (of Python and of `PACKAGES`, as far as they are installed), and
@@ -97,10 +100,15 @@ def _add(state: Any, value: Any) -> None:
             _add(state, name)
             _add(state, single)
     elif hasattr(value, "detach"):  # a tensor
+        if str(value.layout) != "torch.strided":
+            raise TypeError(f"no fingerprint of a tensor with the layout {value.layout}: pass tensor.to_dense()")
         tensor = value.detach().cpu().contiguous()
         state.update(f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}:".encode())
         state.update(tensor.reshape(-1).view(_bytes_of(tensor)).numpy().tobytes())
     elif hasattr(value, "__array_interface__"):
+        value = np.asarray(value)  # pictures of PIL have the interface too
+        if value.dtype.hasobject:
+            raise TypeError("no fingerprint of an array of objects: its bytes are addresses, which change")
         state.update(f"{value.dtype} {tuple(value.shape)}:".encode())
         state.update(value.tobytes())
     elif value is None or isinstance(value, str | bytes | bool | int | float):

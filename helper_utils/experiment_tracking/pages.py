@@ -2,7 +2,7 @@
 
     python -m helper_utils.experiment_tracking.pages mlflow --runs FOLDER --port 5000
 
-Without runs in the folder, six short ones are trained first. Both pages listen on this machine only.
+Without `--runs`, six short runs are trained first, if they are not there yet. Both pages listen on this machine only.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from helper_utils.experiment_tracking.trackers import ADVICE, LogToMLflow, LogTo
 
 PORTS = {"tensorboard": 6006, "mlflow": 5000}
 RUNS = "build/experiment_tracking/runs"
+MARK = "made-by-the-course.txt"
 
 
 def train_example_runs(folder: str | Path) -> None:
@@ -41,18 +42,23 @@ def prepare(page: str, runs: str | Path, store: str | Path) -> list[str]:
     Args:
         page: "tensorboard" or "mlflow".
         runs: A folder with runs of `RunLog`; if it has none, six are trained into it.
-        store: A folder for what the page reads; what it held before is replaced.
+        store: A folder for what the page reads. It is replaced if this function made it.
 
     Raises:
+        FileExistsError: The store's folder holds files of somebody else.
         ModuleNotFoundError: The package is not installed.
+        ValueError: A record below the folder is damaged.
     """
     if importlib.util.find_spec(page) is None:
         raise ModuleNotFoundError(f"{page} is not installed: {ADVICE}")
     runs, store = Path(runs), Path(store)
     if not any(runs.rglob(RECORD)):
         train_example_runs(runs)
+    if store.exists() and not (store / MARK).is_file() and any(store.iterdir()):
+        raise FileExistsError(f"{store} holds files that this command did not write: rename it, or delete it yourself")
     shutil.rmtree(store, ignore_errors=True)
     store.mkdir(parents=True)
+    (store / MARK).write_text("Made from the records; the command deletes it and makes it again.\n", encoding="utf-8")
 
     def make_tracker(run: RunRecord) -> Tracker:
         name = run.folder.relative_to(runs).as_posix()
@@ -86,9 +92,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, help="by default 6006 (TensorBoard) and 5000 (MLflow)")
     options = parser.parse_args(arguments)
     store = Path(options.runs).absolute().parent / f"{Path(options.runs).name}-{options.page}"
+    runs = Path(options.runs)
+    if options.runs != RUNS and not (runs.is_dir() and any(runs.rglob(RECORD))):
+        print(f"there is no run below {runs}: a run is a folder with the file {RECORD}", file=sys.stderr)  # noqa: T201
+        return 1
     try:
         command = prepare(options.page, options.runs, store)
-    except ModuleNotFoundError as error:
+    except (FileExistsError, ModuleNotFoundError, ValueError) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
     port = options.port or PORTS[options.page]

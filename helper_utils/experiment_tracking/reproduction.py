@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Train = Callable[[RunLog], object]
 NOT_COMPARED = {"seconds"}  # a clock
+_RECORDED_BY_TRACK_RUN = (
+    ("threads", "threads while training"), ("device", "device"), ("initial_weights", "initial weights"),
+)  # fmt: skip
 
 
 def train_classifier(log: RunLog) -> nn.Module:
@@ -76,7 +79,7 @@ class Reproduction:
         largest: For each metric the largest absolute difference over the epochs, nan where one of the two was not
             measured.
         reasons: What differs in the two records besides the metrics: settings, data, initial weights, threads,
-            versions, code.
+            device, versions, code.
     """
 
     recorded: RunRecord
@@ -171,7 +174,7 @@ def _reasons(recorded: RunRecord, again: RunRecord) -> list[str]:
     for kind, (before, after) in groups.items():
         names = dict.fromkeys([*before, *after])
         reasons += [f"{kind} {name}" for name in names if before.get(name) != after.get(name)]
-    for name, label in (("threads", "threads while training"), ("initial_weights", "initial weights")):
+    for name, label in _RECORDED_BY_TRACK_RUN:
         values = [run.training.get(name) for run in (recorded, again)]
         reasons += [label] if None not in values and values[0] != values[1] else []
     return reasons

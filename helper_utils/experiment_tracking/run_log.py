@@ -9,6 +9,7 @@ import datetime
 import hashlib
 import json
 import math
+import operator
 import os
 import time
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from helper_utils.experiment_tracking.environment import data_fingerprint, describe_environment
@@ -34,14 +36,14 @@ _SECRET_ENDINGS = ("token", "apikey", "api_key", "access_key", "private_key")
 class RunLog:
     """The record of one run, which is written while the run goes on.
 
-    The first line holds the settings, the code's commit, the versions of packages and the machine; environment
-    variables are never recorded. Then comes a line for each data set (`add_data`), each epoch (`epoch`), each file
-    (`add_file`), and the end (`finish`). Used in a `with` block, it notes an exception as the end.
+    The first line holds the settings, the commit of the working folder, the versions of packages and the machine;
+    environment variables are never recorded. Then comes a line for each data set (`add_data`), each epoch (`epoch`),
+    each file (`add_file`), and the end (`finish`). Used in a `with` block, it notes an exception as the end.
 
     Args:
         folder: The run's own folder. It is made if it does not exist.
         settings: All that decides the result and is chosen: rates, sizes, seeds, names. Values are numbers, texts,
-            booleans, None, or lists and dicts of them.
+            booleans, None, or lists and dicts of them. The texts "nan", "inf" and "-inf" come back as numbers.
 
     Attributes:
         folder: The run's folder.
@@ -81,11 +83,13 @@ class RunLog:
             after_epoch: The last epoch that counts, such as that of the checkpoint; 0 to begin again.
 
         Raises:
-            ValueError: The folder is not a run, or the epoch is not in its record.
+            TypeError: The epoch is not a whole number.
+            ValueError: The folder is not a run, or the epoch is negative or not in its record.
             RuntimeError: A different process is writing this run.
         """
         record = read_run(folder)
-        if not 0 <= after_epoch <= len(record.epochs):
+        after_epoch = checked_epoch("after_epoch", after_epoch)
+        if after_epoch > len(record.epochs):
             raise ValueError(
                 f"after_epoch is {after_epoch}, but the record of {folder} has {len(record.epochs)} epochs: "
                 "use the epoch of a checkpoint that was saved after its epoch was logged"
@@ -137,7 +141,7 @@ class RunLog:
             parts: Such as `train=data.train`: what `data_fingerprint` takes.
         """
         for name, part in parts.items():
-            first = part[0] if isinstance(part, tuple | list) and len(part) else part
+            first = part[0] if isinstance(part, tuple) and len(part) else part
             size = len(first) if hasattr(first, "__len__") else 1
             self.write("data", name=name, fingerprint=data_fingerprint(part), n_examples=size)
 
@@ -145,12 +149,14 @@ class RunLog:
         """Record a finished epoch.
 
         Args:
-            epoch: Its number, from 1.
+            epoch: Its number, from 1 (Optuna's steps begin at 0). A second line with the same number adds its metrics.
             metrics: Numbers, or tensors with one element, of which the number is kept and not the graph.
 
         Raises:
-            TypeError: A metric is not a number.
+            TypeError: The epoch is not a whole number, or a metric is not a number.
+            ValueError: The epoch is negative.
         """
+        epoch = checked_epoch("epoch", epoch)
         for name, value in metrics.items():
             if not isinstance(_plain(name, value), int | float | str) or isinstance(value, str):
                 raise TypeError(f"metric {name!r} must be a number or a tensor with one element, not {value!r}")
@@ -247,10 +253,13 @@ def read_run(folder: "str | Path | RunRecord | Mapping[str, Any] | pd.Series") -
         folder: The run's folder, or a row of the table of `load_runs`.
 
     Raises:
+        TypeError: It is neither a folder nor a row.
         ValueError: The folder is not a run, or a line before the last one is damaged.
     """
     if isinstance(folder, RunRecord):
         return folder
+    if not isinstance(folder, str | Path) and not hasattr(folder, "keys"):
+        raise TypeError(f"a run is read from its folder or from a row of load_runs, not from {folder!r}")
     path = Path(folder) if isinstance(folder, str | Path) else Path(str(folder["folder"]))
     try:
         content = (path / RECORD).read_bytes()
@@ -270,7 +279,10 @@ def read_run(folder: "str | Path | RunRecord | Mapping[str, Any] | pd.Series") -
             events.append(_read_line(last))
         except ValueError:
             is_cut = True
-    return _from_events(path, events, is_cut)
+    try:
+        return _from_events(path, events, is_cut)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path / RECORD} is damaged: a line lacks what RunLog writes into it ({error!r})") from None
 
 
 def _read_line(line: bytes) -> dict[str, Any]:
@@ -286,7 +298,7 @@ def _from_events(folder: Path, events: list[dict[str, Any]], is_cut: bool) -> Ru
     for values in events:
         match values.pop("event"):
             case "start":
-                run["settings"] = values.pop("settings", {})
+                run["settings"] = _number(values.pop("settings", {}))
                 run["environment"] = values
             case "resume":
                 epochs = {epoch: metrics for epoch, metrics in epochs.items() if epoch <= values["after_epoch"]}
@@ -298,7 +310,7 @@ def _from_events(folder: Path, events: list[dict[str, Any]], is_cut: bool) -> Ru
                 run.setdefault("training", values)  # of a resumed run, that of its beginning
             case "epoch":
                 number = values.pop("epoch")
-                epochs[number] = {name: float(value) for name, value in values.items()}
+                epochs.setdefault(number, {}).update({name: float(value) for name, value in values.items()})
             case "file":
                 run["files"][values["name"]] = values["sha256"]
             case "end":
@@ -353,6 +365,26 @@ def _row(run: RunRecord) -> dict[str, Any]:
     return row | {"data": data_fingerprint(run.data) if run.data else None, "folder": str(run.folder)}
 
 
+def checked_epoch(name: str, value: Any) -> int:
+    """Return the number of an epoch as an int.
+
+    Args:
+        name: What it is called, for the errors.
+        value: The number: Python's, NumPy's, or a tensor with one element.
+
+    Raises:
+        TypeError: It is not a whole number.
+        ValueError: It is negative.
+    """
+    try:
+        epoch = -1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number, not {value!r}") from None
+    if isinstance(value, bool) or epoch < 0:
+        raise ValueError(f"{name} is {value!r}: count epochs from 1; 0 is before the first one")
+    return epoch
+
+
 def _checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in settings.items():
         lower = name.lower()
@@ -363,7 +395,7 @@ def _checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
         if name in COLUMNS:
             raise ValueError(f"setting {name!r} has the name of a column of load_runs: call it something else")
         _plain(name, value, tensors=False)
-    return json.loads(json.dumps({name: _plain(name, value) for name, value in settings.items()}))
+    return _number(json.loads(json.dumps({name: _plain(name, value) for name, value in settings.items()})))
 
 
 def _plain(name: str, value: Any, *, tensors: bool = True) -> Any:
@@ -376,7 +408,7 @@ def _plain(name: str, value: Any, *, tensors: bool = True) -> Any:
         return value
     if isinstance(value, Path):
         return str(value)
-    if tensors and hasattr(value, "item"):
+    if (tensors and hasattr(value, "item")) or isinstance(value, np.generic):
         with contextlib.suppress(RuntimeError, ValueError, TypeError):  # more than one element
             value = value.item()
     if isinstance(value, float):
@@ -390,4 +422,9 @@ def _plain(name: str, value: Any, *, tensors: bool = True) -> Any:
 
 
 def _number(value: Any) -> Any:
+    """Turn texts that stand for floats that JSON does not know back into them, also within lists and dicts."""
+    if isinstance(value, dict):
+        return {name: _number(single) for name, single in value.items()}
+    if isinstance(value, list):
+        return [_number(single) for single in value]
     return float(value) if value in ("nan", "inf", "-inf") else value

@@ -7,6 +7,7 @@ works offline.
 import importlib
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,8 @@ class LogToMLflow(Tracker):
     def epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Write the metrics in one request."""
         entities = _import("mlflow.entities")
-        rows = [entities.Metric(name, value, 0, epoch) for name, value in metrics.items()]
+        now = int(time.time() * 1000)  # MLflow counts milliseconds
+        rows = [entities.Metric(name, value, now, epoch) for name, value in metrics.items()]
         self.client.log_batch(self.run_id, metrics=rows)
 
     def end(self, status: str) -> None:
@@ -145,7 +147,8 @@ class LogToMLflow(Tracker):
                     raise
             source = f"{self.client.get_run(self.run_id).info.artifact_uri}/{Path(self.files[0]).name}"
             self.client.create_model_version(self.model_name, source, self.run_id)
-        self.client.set_terminated(self.run_id, "FINISHED" if status == "finished" else "FAILED")
+        names = {"finished": "FINISHED", "unfinished": "KILLED"}
+        self.client.set_terminated(self.run_id, names.get(status, "FAILED"))
 
 
 def mlflow_client(store: str | Path) -> Any:
@@ -158,6 +161,7 @@ def mlflow_client(store: str | Path) -> Any:
         ModuleNotFoundError: MLflow is not installed.
     """
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # a new database is announced in two lines
     Path(store).parent.mkdir(parents=True, exist_ok=True)
     return _import("mlflow").MlflowClient(tracking_uri=sqlite_uri(store))
 
@@ -168,7 +172,9 @@ def sqlite_uri(store: str | Path) -> str:
 
 
 class LogToWandb(Tracker):
-    """Write a run for Weights & Biases, offline: `wandb sync` with an account would send it.
+    """Write a run for Weights & Biases, offline.
+
+    `wandb leet` shows it in a terminal; `wandb sync` with an account would send it.
 
     A process of Weights & Biases writes the file; it may end a moment after the training.
 

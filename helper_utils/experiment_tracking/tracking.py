@@ -28,8 +28,9 @@ class TrackRun(Callback):
         group = {
             name: value
             for name, value in run.optimizer.param_groups[0].items()
-            if isinstance(value, int | float | str | bool)
+            if isinstance(value, int | float | str | bool | tuple)  # not the weights
         }
+        weights = next(run.model.parameters(), None)
         self.log.write(
             "training",
             optimizer={"name": type(run.optimizer).__name__, **group},
@@ -37,6 +38,7 @@ class TrackRun(Callback):
             n_epochs=run.n_epochs,
             n_batches=run.n_batches,
             threads=torch.get_num_threads(),
+            device=None if weights is None else _name_of(weights.device),
             initial_weights=data_fingerprint(dict(run.model.state_dict())),
         )
 
@@ -54,3 +56,7 @@ class TrackRun(Callback):
         error = sys.exception()
         status = "finished" if is_complete else f"failed: {type(error).__name__}: {error}"
         self.log.finish(status, weights=data_fingerprint(dict(run.model.state_dict())))
+
+
+def _name_of(device: torch.device) -> str:
+    return f"{device}: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type
