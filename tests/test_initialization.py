@@ -90,6 +90,8 @@ def test_unknown_activations_and_slopes_are_refused():
         calculate_gain("gelu")
     with pytest.raises(ValueError, match="slope of leaky_relu must be a number, not 'steep'"):
         calculate_gain("leaky_relu", "steep")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="must be a number, not nan"):
+        calculate_gain("leaky_relu", float("nan"))
     with pytest.raises(ValueError, match="not True"):
         calculate_gain("leaky_relu", True)
 
@@ -241,6 +243,8 @@ def test_unknown_modes_and_wrong_bounds_are_refused():
         kaiming_normal_(torch.empty(3, 3), mode="fan_avg")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="a must be below the upper bound b, not 2 and -2"):
         trunc_normal_(torch.empty(3), a=2, b=-2)
+    with pytest.raises(ValueError, match="mean must be a finite number, not nan"):
+        trunc_normal_(torch.empty(3), mean=float("nan"))
     with pytest.raises(ValueError, match="std must be positive, not 0"):
         trunc_normal_(torch.empty(3), std=0)
     with pytest.raises(ValueError, match="next to nothing"):

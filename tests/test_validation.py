@@ -227,7 +227,9 @@ def test_bad_shares_and_groups_are_refused(options: dict[str, Any], message: str
         (lambda: validation.check_folds([(np.array([0, 0]), np.array([1]))]), "each once"),
         (lambda: validation.k_fold(3, 1), "n_splits must be at least 2, not 1"),
         (lambda: validation.leave_one_out(1), "at least 2, not 1"),
-        (lambda: validation.repeated_k_fold(5, 2, n_repeats=0), "n_repeats must be at least 1, not 0"),
+        (lambda: validation.repeated_k_fold(5, 2, n_repeats=0), "n_repeats must be a whole number, at least 1, not 0"),
+        (lambda: validation.repeated_k_fold(5, 2, n_repeats=2.5), "at least 1, not 2.5"),  # type: ignore[arg-type]
+        (lambda: validation.cross_validate(lambda *_: None, validation.k_fold(4, 2)), "in fold 0 it was None"),  # type: ignore[arg-type]
         (lambda: validation.stratified_k_fold([0, 0, 0, 1], 2), "class 1 has 1 examples, fewer than the 2 folds"),
         (lambda: validation.stratified_k_fold([[0, 1]], 2), r"shape \(N,\)"),
         (lambda: validation.stratified_k_fold([0.0, math.nan], 2), "hold nan"),
@@ -458,7 +460,36 @@ def test_labels_are_replaced_at_about_the_given_share() -> None:
 
 def test_a_forecast_is_the_mean_of_the_nearest_in_time() -> None:
     series = experiments.Series(torch.arange(6), torch.tensor([0.0, 1.0, 2.0, 3.0, 4.0, 10.0]))
-    assert experiments.forecast_error(series, torch.tensor([0, 1, 4]), torch.tensor([5]), k=2) == pytest.approx(7.5)
+    rows = torch.tensor([0, 1, 4]), torch.tensor([5])
+    assert experiments.forecast_error(series, *rows, k=2).item() == pytest.approx(7.5)
+    several = experiments.Series(series.times, torch.stack([series.values, 2 * series.values]))
+    assert experiments.forecast_error(several, *rows, k=2).tolist() == pytest.approx([7.5, 15.0])
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_nearest_neighbours_of_several_runs_are_those_of_each(k: int) -> None:
+    inputs, targets = experiments.draw_many_blobs(4, 60, 3, distance=1.0, seed=k)
+    at_once = experiments.nearest_neighbour(inputs[:, :40], targets[:, :40], inputs[:, 40:], k)
+    for run in range(4):
+        alone = experiments.nearest_neighbour(inputs[run, :40], targets[run, :40], inputs[run, 40:], k)
+        assert torch.equal(at_once[run], alone)
+
+
+def test_many_linear_layers_descend_as_each_alone() -> None:
+    inputs, targets = experiments.draw_many_blobs(3, 20, 4, distance=1.0, seed=1)
+    many = experiments.ManyLinear(3, 4, 2, seed=5)
+    assert many.weight.abs().max() <= 0.5
+    layers = []
+    for run in range(3):
+        layer = torch.nn.Linear(4, 2)
+        with torch.no_grad():
+            layer.weight.copy_(many.weight[run].T)
+            layer.bias.copy_(many.bias[run, 0])
+        experiments.descend(layer, inputs[run], targets[run], lr=0.5, n_steps=3)
+        layers.append(layer)
+    experiments.descend(many, inputs, targets, lr=0.5, n_steps=3)
+    for run, layer in enumerate(layers):
+        torch.testing.assert_close(many(inputs)[run], layer(inputs[run]))
 
 
 def test_the_drawing_of_folds_shows_training_validation_and_what_is_unused() -> None:

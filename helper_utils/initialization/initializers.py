@@ -63,7 +63,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         return 1.0
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
-        if isinstance(slope, bool) or not isinstance(slope, int | float):
+        if isinstance(slope, bool) or not isinstance(slope, int | float) or not math.isfinite(slope):
             raise ValueError(f"the negative slope of leaky_relu must be a number, not {param!r}")
         return math.sqrt(2 / (1 + slope**2))
     gains = {"relu": math.sqrt(2), "tanh": 5 / 3, "selu": 3 / 4}
@@ -197,7 +197,8 @@ def trunc_normal_(
         The tensor.
 
     Raises:
-        ValueError: The bounds are not in order, std is not positive, or [a, b] has next to no probability.
+        ValueError: The bounds are not in order, std is not positive, the mean is not finite, or [a, b] has next to no
+            probability.
         TypeError: The tensor is not of floating point.
     """
     _check_floating(tensor)
@@ -205,6 +206,8 @@ def trunc_normal_(
         raise ValueError(f"the lower bound a must be below the upper bound b, not {a} and {b}")
     if not std > 0:
         raise ValueError(f"std must be positive, not {std}")
+    if not math.isfinite(mean):
+        raise ValueError(f"mean must be a finite number, not {mean}")
     low, high = (math.erf((bound - mean) / std / math.sqrt(2)) for bound in (a, b))
     if high - low < 1e-6:  # uniform numbers of single precision would not resolve it
         raise ValueError(f"between a = {a} and b = {b} there is next to nothing of a normal of mean {mean}, std {std}")

@@ -80,8 +80,8 @@ class SignalStatistics:
     @property
     def spreads(self) -> Tensor:
         """How much the examples differ: the standard deviation over examples, root mean square over units."""
-        variances = [values.var(dim=0, correction=0).mean() for values in self.activations.values()]
-        return torch.stack(variances).sqrt()
+        deviations = [values - values.mean(dim=0) for values in self.activations.values()]
+        return torch.stack([values.square().mean() for values in deviations]).sqrt()
 
     @property
     def gradient_stds(self) -> Tensor:
@@ -129,6 +129,7 @@ def activation_statistics(
 
     Raises:
         ValueError: No layer of these kinds was run, or the inputs are empty.
+        TypeError: A layer returns something that is not a tensor, as recurrent ones do.
     """
     if len(inputs) == 0:
         raise ValueError("the inputs are empty: give a batch with at least one example")
@@ -283,7 +284,10 @@ def _watching(
     """Call `keep` with the name and the outputs of each layer of these kinds that is run; the model itself is ""."""
 
     def make_hook(name: str) -> Callable[[nn.Module, tuple, Tensor], Tensor]:
-        def hook(_module: nn.Module, _inputs: tuple, output: Tensor) -> Tensor:
+        def hook(module: nn.Module, _inputs: tuple, output: Tensor) -> Tensor:
+            if not isinstance(output, Tensor):
+                kind = type(module).__name__
+                raise TypeError(f"the layer {name!r}, {kind}, returns a {type(output).__name__}, not a tensor")
             keep(name, output)
             return output.clone()  # which an activation may change in place
 

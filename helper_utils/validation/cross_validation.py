@@ -84,8 +84,8 @@ def cross_validate(train_and_score: TrainAndScore, folds: Sequence[Fold], *, see
         seed: The base of the folds' seeds, which all differ; 0 or more.
 
     Raises:
-        ValueError: A fold is empty or has an example on both sides, a score is nan or infinite, or the number of
-            predictions is not that of the validation examples.
+        ValueError: A fold is empty or has an example on both sides, a score is not a number, or is nan or infinite,
+            or the number of predictions is not that of the validation examples.
     """
     folds = list(folds)
     check_folds(folds)
@@ -94,6 +94,10 @@ def cross_validate(train_and_score: TrainAndScore, folds: Sequence[Fold], *, see
     for number, ((train, val), fold_seed) in enumerate(zip(folds, fold_seeds(seed, len(folds)), strict=True)):
         result = train_and_score(train, val, fold_seed)
         score, *predicted = result if isinstance(result, tuple) else (result,)
+        if not hasattr(score, "__float__"):
+            raise ValueError(
+                f"train_and_score must return a number, or (number, predictions): in fold {number} it was {score!r}"
+            )
         if not math.isfinite(score):
             raise ValueError(
                 f"the score of fold {number} is {float(score)}: a training that overflowed, or a metric that is 0/0 on "

@@ -520,6 +520,11 @@ def gap_of_both_maxima(val_scores, fresh_scores, k):
     return (val_scores.view(-1, k).amax(dim=1) - fresh_scores.view(-1, k).amax(dim=1)).mean().item()
 
 
+def gap_to_the_mean_of_the_group(val_scores, fresh_scores, k):
+    """The fresh scores of the losers are averaged in."""
+    return (val_scores.view(-1, k).amax(dim=1) - fresh_scores.view(-1, k).mean(dim=1)).mean().item()
+
+
 def gap_of_the_fresh_winner(val_scores, fresh_scores, k):
     """The winner is chosen by the fresh score."""
     return -winners_gap(fresh_scores, val_scores, k)
@@ -569,6 +574,10 @@ WINNERS_GAP = Exercise(
         WrongAnswer(
             gap_of_both_maxima,
             "The best fresh score may be another candidate's. Subtract the winner's own fresh score.",
+        ),
+        WrongAnswer(
+            gap_to_the_mean_of_the_group,
+            "You subtract the mean fresh score of the group. Subtract the winner's own.",
         ),
         WrongAnswer(
             gap_of_the_fresh_winner,

@@ -28,7 +28,7 @@ class Series(NamedTuple):
 
     Attributes:
         times: 0, 1, 2, ..., shape (N,).
-        values: Shape (N,).
+        values: Shape (N,), or (series, N) for several series at the same times.
     """
 
     times: Tensor
@@ -107,20 +107,44 @@ def draw_many_blobs(
     return inputs + targets[..., None] * centre, targets
 
 
+class ManyLinear(nn.Module):
+    """Linear layers of several runs, each with its own weights and its own inputs.
+
+    Args:
+        n_runs: How many runs.
+        n_inputs: Inputs of each layer.
+        n_outputs: Outputs of each layer.
+        seed: Of the weights, which are drawn as `nn.Linear` draws them: uniform between ±1/√n_inputs.
+    """
+
+    def __init__(self, n_runs: int, n_inputs: int, n_outputs: int, seed: int) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        drawn = torch.rand(n_runs, n_inputs + 1, n_outputs, generator=generator)
+        drawn = (2 * drawn - 1) / n_inputs**0.5
+        self.weight, self.bias = nn.Parameter(drawn[:, :-1].clone()), nn.Parameter(drawn[:, -1:].clone())
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the outputs, shape (n_runs, N, n_outputs), for inputs of shape (n_runs, N, n_inputs)."""
+        return torch.baddbmm(self.bias, inputs, self.weight)
+
+
 def descend(model: nn.Module, inputs: Any, targets: Any, lr: float, n_steps: int) -> None:
     """Take some steps of gradient descent on the cross-entropy of all examples.
 
     Args:
         model: Changed in place.
-        inputs: Shape (N, ...): a tensor or an array.
-        targets: Class numbers, shape (N,).
+        inputs: Shape (N, ...): a tensor or an array; or (runs, N, features) for a model that trains several runs.
+        targets: Class numbers, shape (N,) or (runs, N); each run descends the mean loss of its own examples.
         lr: The learning rate.
         n_steps: How many steps.
     """
     inputs, targets = torch.as_tensor(inputs), torch.as_tensor(targets)
     weights = list(model.parameters())
     for _ in range(n_steps):  # as torch.optim.SGD, which takes longer to make than these small models take to train
-        gradients = torch.autograd.grad(cross_entropy(model(inputs), targets), weights)
+        logits = model(inputs).flatten(0, -2)
+        loss = cross_entropy(logits, targets.flatten(), reduction="sum") / targets.shape[-1]
+        gradients = torch.autograd.grad(loss, weights)
         with torch.no_grad():
             for weight, gradient in zip(weights, gradients, strict=True):
                 weight.add_(gradient, alpha=-lr)
@@ -163,7 +187,7 @@ def draw_groups(
     return Grouped(classes[targets] + styles[groups, targets] + noise, targets, groups)
 
 
-def draw_series(n_examples: int, *, drift: float, seed: int, noise: float = 1.0) -> Series:
+def draw_series(n_examples: int, *, drift: float, seed: int, noise: float = 1.0, n_series: int | None = None) -> Series:
     """Draw a series whose level wanders: a random walk, plus noise.
 
     Args:
@@ -171,32 +195,39 @@ def draw_series(n_examples: int, *, drift: float, seed: int, noise: float = 1.0)
         drift: The standard deviation of a step of the random walk; 0 gives a constant level.
         seed: Of the draw.
         noise: The standard deviation of the noise.
+        n_series: How many independent series; by default a single one, without an axis for them.
     """
     generator = torch.Generator().manual_seed(seed)
-    level = drift * torch.randn(n_examples, generator=generator).cumsum(dim=0)
-    return Series(torch.arange(n_examples), level + noise * torch.randn(n_examples, generator=generator))
+    shape = (n_examples,) if n_series is None else (n_series, n_examples)
+    level = drift * torch.randn(shape, generator=generator).cumsum(dim=-1)
+    return Series(torch.arange(n_examples), level + noise * torch.randn(shape, generator=generator))
 
 
 def nearest_neighbour(train_inputs: Tensor, train_targets: Tensor, inputs: Tensor, k: int = 1) -> Tensor:
     """Predict the most frequent class among the k nearest training examples; of several the smallest.
 
     Args:
-        train_inputs: Shape (N, ...); flattened.
-        train_targets: Class numbers, shape (N,).
-        inputs: Shape (M, ...).
+        train_inputs: Shape (N, ...); flattened. Or (runs, N, features): the runs are predicted at once.
+        train_targets: Class numbers, shape (N,) or (runs, N).
+        inputs: Shape (M, ...) or (runs, M, features).
         k: How many neighbours vote.
 
     Returns:
-        Classes, shape (M,).
+        Classes, shape (M,) or (runs, M).
 
     Raises:
         ValueError: k is not from 1 to N.
     """
-    if not 1 <= k <= len(train_targets):
-        raise ValueError(f"k must be from 1 to the {len(train_targets)} training examples, not {k}")
-    distances = torch.cdist(inputs.flatten(1), train_inputs.flatten(1))
-    nearest = distances.topk(k, largest=False).indices
-    return one_hot(train_targets[nearest]).sum(dim=1).argmax(dim=1)
+    if not 1 <= k <= train_targets.shape[-1]:
+        raise ValueError(f"k must be from 1 to the {train_targets.shape[-1]} training examples, not {k}")
+    if train_targets.dim() == 1:
+        inputs, train_inputs = inputs.flatten(1), train_inputs.flatten(1)
+    distances = torch.cdist(inputs, train_inputs)
+    if k == 1:
+        return train_targets.gather(-1, distances.argmin(dim=-1))
+    nearest = distances.topk(k, largest=False).indices  # (..., M, k)
+    votes = train_targets.unsqueeze(-2).expand(*nearest.shape[:-1], -1).gather(-1, nearest)
+    return one_hot(votes).sum(dim=-2).argmax(dim=-1)
 
 
 def ridge_classifier(
@@ -207,7 +238,7 @@ def ridge_classifier(
     Leading axes are runs: all of them are solved at once.
 
     Args:
-        train_inputs: Shape (..., N, features).
+        train_inputs: Shape (..., N, features). Single precision is enough where the penalty is not tiny.
         train_targets: Class numbers, shape (..., N).
         inputs: Shape (..., M, features).
         penalty: Of the squared weights, above 0; the intercept is free.
@@ -221,13 +252,14 @@ def ridge_classifier(
     """
     if not penalty > 0:
         raise ValueError(f"penalty must be above 0, not {penalty}")
-    outputs = one_hot(train_targets, num_classes or -1).double()
-    x, mean = train_inputs.double(), train_inputs.double().mean(dim=-2, keepdim=True)
-    centred = x - mean
-    square = centred.mT @ centred + penalty * torch.eye(x.shape[-1], dtype=torch.float64, device=x.device)
+    outputs = one_hot(train_targets, num_classes or -1).to(train_inputs.dtype)
+    mean = train_inputs.mean(dim=-2, keepdim=True)
+    centred = train_inputs - mean
+    square = centred.mT @ centred + penalty * torch.eye(centred.shape[-1], dtype=mean.dtype, device=mean.device)
     mean_outputs = outputs.mean(dim=-2, keepdim=True)
     weights = torch.linalg.solve(square, centred.mT @ (outputs - mean_outputs))
-    return ((inputs.double() - mean) @ weights + mean_outputs).argmax(dim=-1)
+    intercept = mean_outputs - mean @ weights
+    return (inputs @ weights + intercept).argmax(dim=-1)
 
 
 def random_features(inputs: Tensor, n_hidden: int, seed: int) -> Tensor:
@@ -283,13 +315,19 @@ def right_predictions(
     Returns:
         1.0 for right and 0.0 for wrong, shape (n,), (folds, n) or (candidates, folds, n).
     """
-    known = features[..., train_rows, :]
+    known = _take_rows(features, train_rows)
     train_targets = targets[train_rows].expand(known.shape[:-1])
     num_classes = int(targets.max()) + 1
     predictions = ridge_classifier(
-        known, train_targets, features[..., rows, :], penalty=penalty, num_classes=num_classes
+        known, train_targets, _take_rows(features, rows), penalty=penalty, num_classes=num_classes
     )
     return (predictions == targets[rows]).double()
+
+
+def _take_rows(features: Tensor, rows: Tensor) -> Tensor:
+    """Return `features[..., rows, :]`, in a quarter of the time."""
+    rows = torch.as_tensor(rows)
+    return features.index_select(-2, rows.flatten()).unflatten(-2, rows.shape)
 
 
 def flip_labels(targets: Tensor, share: float, num_classes: int, seed: int) -> Tensor:
@@ -306,8 +344,10 @@ def flip_labels(targets: Tensor, share: float, num_classes: int, seed: int) -> T
     return torch.where(replaced, torch.randint(num_classes, (len(targets),), generator=generator), targets)
 
 
-def forecast_error(series: Series, train_rows: Tensor, rows: Tensor, k: int = 5) -> float:
+def forecast_error(series: Series, train_rows: Tensor, rows: Tensor, k: int = 5) -> Tensor:
     """Return the mean absolute error of a forecast: the mean of the k training values that are nearest in time.
+
+    It is a single number, or a tensor of shape (series,) where there are several.
 
     Args:
         series: As `draw_series` returns it.
@@ -318,4 +358,5 @@ def forecast_error(series: Series, train_rows: Tensor, rows: Tensor, k: int = 5)
     train_rows, rows = torch.as_tensor(train_rows), torch.as_tensor(rows)
     distances = (series.times[rows][:, None] - series.times[train_rows]).abs().double()
     nearest = train_rows[distances.topk(k, largest=False).indices]
-    return (series.values[nearest].mean(dim=1) - series.values[rows]).abs().mean().item()
+    forecasts = series.values[..., nearest].mean(dim=-1)
+    return (forecasts - series.values[..., rows]).abs().mean(dim=-1)
