@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from helper_utils.base.versions import installed_versions
 from helper_utils.course.cli import course
 from helper_utils.course.commands import doctor
-from helper_utils.course.reports.versions import installed_versions
 from helper_utils.data.downloads import DOWNLOADS
 
 
@@ -70,7 +70,7 @@ def test_missing_packages_are_named(notebooks, monkeypatch):
     found = findings(notebooks)
     assert found["no-such-package"].state == doctor.BROKEN
     assert found["no-such-tool"].state == doctor.NOTE
-    assert "no-such-package" not in installed_versions()
+    assert "no-such-package" not in installed_versions(["no-such-package"])
 
 
 def test_notebooks_that_cannot_be_read_are_broken(notebooks, tmp_path):

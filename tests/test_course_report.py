@@ -11,9 +11,10 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
+from helper_utils.base.files import write_text
 from helper_utils.course.commands.run import make_jobs
 from helper_utils.course.errors import CourseError
-from helper_utils.course.files import check_writable, results_folder, shown, write_text
+from helper_utils.course.files import check_writable, results_folder, shown
 from helper_utils.course.lessons import Lesson
 from helper_utils.course.reports.run import Report
 from helper_utils.course.running import processes

@@ -3,8 +3,7 @@
 import datetime
 import re
 
-from helper_utils.course.commands.grade import Grade, GradeReport
-from helper_utils.course.reports.students import by_student
+from helper_utils.course.reports.grade import Grade, GradeReport, by_student
 
 
 def grade(submission: str, exercise: str, verdict: str = "right", note: str = "") -> Grade:

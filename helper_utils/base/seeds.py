@@ -5,6 +5,8 @@ import random
 import numpy as np
 import torch
 
+from helper_utils.base.checks import is_whole_number
+
 _MAX_SEED = 2**32 - 1  # NumPy's legacy generator takes 32 bits
 
 _SEEDS_PER_BASE = 1000
@@ -24,7 +26,7 @@ def set_seed(seed: int = 42) -> None:
     Raises:
         ValueError: The seed is not such an integer.
     """
-    if not _is_integer(seed) or not 0 <= seed <= _MAX_SEED:
+    if not is_whole_number(seed) or not 0 <= seed <= _MAX_SEED:
         raise ValueError(f"seed must be an integer from 0 to {_MAX_SEED}, not {seed!r}")
     seed = int(seed)
     random.seed(seed)
@@ -42,12 +44,8 @@ def spawn_seeds(seed: int, n_seeds: int) -> list[int]:
     Raises:
         ValueError: An argument is out of its range.
     """
-    if not _is_integer(seed) or not 0 <= seed <= MAX_BASE_SEED:
+    if not is_whole_number(seed) or not 0 <= seed <= MAX_BASE_SEED:
         raise ValueError(f"a base seed must be an integer from 0 to {MAX_BASE_SEED}, not {seed!r}")
-    if not _is_integer(n_seeds) or not 1 <= n_seeds <= _SEEDS_PER_BASE:
+    if not is_whole_number(n_seeds) or not 1 <= n_seeds <= _SEEDS_PER_BASE:
         raise ValueError(f"n_seeds must be from 1 to {_SEEDS_PER_BASE}, not {n_seeds!r}")
     return [_SEEDS_PER_BASE * int(seed) + run for run in range(n_seeds)]
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)

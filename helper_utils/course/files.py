@@ -1,10 +1,11 @@
-"""Where results go: folders that are never reused, files that are never half written."""
+"""Where results go: folders that are never reused."""
 
 import contextlib
 import datetime
 import tempfile
 from pathlib import Path
 
+from helper_utils.base.files import write_text as write_text
 from helper_utils.course.errors import CourseError, explained
 
 TAKEN = ".started"  # marks a folder of results, so that of two runs that find it empty only one gets it
@@ -69,20 +70,3 @@ def check_writable(folder: Path) -> None:
 def shown(path: Path) -> str:
     """Return a path as it is shown: from the current directory where that is shorter."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file in one step; see `write_bytes`."""
-    write_bytes(path, text.encode("utf-8"))
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file in one step: nobody ever sees half of it, and what cannot be written leaves nothing."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:  # a full disk does not say which file it was
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    finally:
-        temporary.unlink(missing_ok=True)

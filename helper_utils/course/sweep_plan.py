@@ -12,11 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from helper_utils.base.versions import version
 from helper_utils.course.errors import CourseError, nearest
 from helper_utils.course.lessons import Lesson, source
 from helper_utils.course.parameters import Parameter, check_classes
 from helper_utils.course.reports.tables import as_text
-from helper_utils.course.reports.versions import version
 
 PACKAGE = Path(__file__).parents[1]
 MAX_RUNS = 1000

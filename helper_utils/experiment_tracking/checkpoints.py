@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from helper_utils.base.files import whole_file
 from helper_utils.experiment_tracking.run_log import checked_epoch
 
 
@@ -47,16 +48,10 @@ def save_checkpoint(path: str | Path, *, epoch: int, **parts: Stateful) -> None:
         "parts": {name: part.state_dict() for name, part in parts.items()},
         "random": _random_states(),
     }
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")  # in the same folder, so that renaming is one step
-    try:
-        with temporary.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())  # the content is on the disk before the name is
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as partial, partial.open("wb") as file:
+        torch.save(content, file)
+        file.flush()
+        os.fsync(file.fileno())  # the content is on the disk before the name is
 
 
 def load_checkpoint(path: str | Path, **parts: Stateful) -> int:

@@ -1,16 +1,16 @@
 """What a run depends on besides its settings: the code, the packages, the machine and the data."""
 
-import functools
 import hashlib
 import os
 import platform
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from helper_utils.base.versions import installed_versions
 
 PACKAGES = ("helper-utils", "torch", "torchvision", "numpy", "scikit-learn", "pandas", "optuna")
 
@@ -34,7 +34,7 @@ def describe_environment(folder: str | Path = ".") -> dict[str, Any]:
     if torch is not None:
         machine["threads"] = torch.get_num_threads()
         machine["instructions"] = torch.backends.cpu.get_cpu_capability()
-    return {"code": describe_code(folder), "versions": installed_versions(), "machine": machine}
+    return {"code": describe_code(folder), "versions": installed_versions(PACKAGES), "machine": machine}
 
 
 def describe_code(folder: str | Path = ".") -> dict[str, Any]:
@@ -55,22 +55,6 @@ def describe_code(folder: str | Path = ".") -> dict[str, Any]:
     commits = [line.split()[2] for line in lines if line.startswith("# branch.oid ")]
     dirty = any(not line.startswith("#") for line in lines)
     return {"commit": commits[0] if commits and commits[0] != "(initial)" else None, "dirty": dirty}
-
-
-@functools.cache
-def _versions() -> dict[str, str]:
-    found = {"Python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def installed_versions() -> dict[str, str]:
-    """Return the versions of Python and of `PACKAGES`, as far as they are installed."""
-    return dict(_versions())
 
 
 def data_fingerprint(*values: Any) -> str:

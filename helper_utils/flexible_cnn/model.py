@@ -1,20 +1,18 @@
 """A small convolutional network whose architecture is a handful of settings."""
 
 import difflib
-import os
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from numbers import Integral, Real
+from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
+from helper_utils.base.checks import is_whole_number
+from helper_utils.base.files import whole_file
 from helper_utils.base.training import Device
-
-if TYPE_CHECKING:
-    pass
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -149,14 +147,9 @@ class FlexibleCNN(nn.Module):
         Args:
             path: Where to; its folder exists.
         """
-        path = Path(path)
         content = {"format": _FORMAT, "settings": self.settings, "state_dict": self.state_dict()}
-        partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-        try:
+        with whole_file(path) as partial:
             torch.save(content, partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | Path, device: Device = "cpu") -> Self:
@@ -187,7 +180,7 @@ class FlexibleCNN(nn.Module):
 
 
 def _positive(value: int, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+    if not is_whole_number(value) or value < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
     return int(value)  # NumPy's numbers too become plain ones
 

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from helper_utils.base.checks import is_whole_number
+
 Indices: TypeAlias = NDArray[np.int64]
 Fold: TypeAlias = tuple[Indices, Indices]
 Folds: TypeAlias = list[Fold]
@@ -208,7 +210,7 @@ def time_series_split(n_examples: int, n_splits: int = 5, *, gap: int = 0) -> Fo
         ValueError: There are fewer than two splits, fewer than n_splits + 1 examples, the gap is negative, or nothing
             is left for the first training set.
     """
-    if not isinstance(n_examples, int | np.integer) or not isinstance(gap, int | np.integer):
+    if not is_whole_number(n_examples) or not is_whole_number(gap):
         raise ValueError(f"n_examples and gap must be whole numbers, not {n_examples!r} and {gap!r}")
     _check_splits(n_examples - 1, n_splits, "examples after the first")
     size = n_examples // (n_splits + 1)
@@ -260,7 +262,7 @@ def _folds(val_sets: Sequence[Indices], n_examples: int) -> Folds:
 
 def _check_splits(n_items: int, n_splits: int, what: str) -> None:
     for name, value in ((f"the number of {what}", n_items), ("n_splits", n_splits)):
-        if not isinstance(value, int | np.integer):
+        if not is_whole_number(value):
             raise ValueError(f"{name} must be a whole number, not {value!r}")
     if n_splits < 2:
         raise ValueError(f"n_splits must be at least 2, not {n_splits}: one fold leaves nothing to train on")

@@ -15,15 +15,16 @@ from typing import Any
 
 import click
 
+from helper_utils.base.files import write_text
+from helper_utils.base.versions import installed_versions
 from helper_utils.course.commands.run import execute, make_jobs
 from helper_utils.course.errors import CourseError
-from helper_utils.course.files import shown, write_text
+from helper_utils.course.files import shown
 from helper_utils.course.lessons import Lesson
-from helper_utils.course.reports.versions import installed_versions
 from helper_utils.course.running.notebook import Result
 
 TABLE = "claims.json"
-VERSIONS = ("Python", "torch", "numpy", "scikit-learn", "optuna")  # those on which the numbers depend
+PACKAGES = ("torch", "scikit-learn", "numpy", "optuna")  # those on which the numbers depend
 
 
 def check_claims(
@@ -121,10 +122,7 @@ def read_table(path: Path) -> dict[str, Any]:
 
 def _write_table(path: Path, rows: Iterable[Mapping[str, Any]], lessons: Sequence[str]) -> None:
     """Put the rows of some lessons into the table in place of those that it has of them."""
-    stamp = {
-        "date": datetime.date.today().isoformat(),
-        "versions": {name: version for name, version in installed_versions().items() if name in VERSIONS},
-    }
+    stamp = {"date": datetime.date.today().isoformat(), "versions": installed_versions(PACKAGES)}
     kept = [row for row in read_table(path)["claims"] if row["lesson"] not in lessons]
     table = sorted([*kept, *({**row, **stamp} for row in rows)], key=lambda row: (row["lesson"], row["cell"]))
     lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in table)

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from helper_utils.base.versions import PACKAGES, version
 from helper_utils.course.errors import CourseError
 from helper_utils.course.lessons import find_lessons, notebooks_directory
-from helper_utils.course.reports.versions import PACKAGES, version
 
 OK, NOTE, BROKEN = "ok", "note", "broken"
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import click
 
+from helper_utils.base.files import write_text
 from helper_utils.course.errors import CourseError
-from helper_utils.course.files import write_text
 from helper_utils.course.lessons import CHECKOUT
+from helper_utils.course.reports.tables import render
 
 TEMPLATES = Path(__file__).parent / "new_lesson"
 CLAIM = "On these images, a learning rate of 0.1 ends with a higher accuracy than 0.01."
@@ -163,17 +164,7 @@ def _notebook(values: dict[str, str]) -> str:
 
 
 def _rendered(name: str, values: dict[str, str]) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - the templates are Python, JSON and Markdown
-        keep_trailing_newline=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(name).render(values)
+    return render(TEMPLATES / name, **values)
 
 
 def _write_all(new: dict[str, str], edited: dict[str, str], checkout: Path) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import click
 
+from helper_utils.base.files import write_text
 from helper_utils.course.commands.run import execute, make_jobs
-from helper_utils.course.files import check_writable, results_folder, shown, write_text
+from helper_utils.course.files import check_writable, results_folder, shown
 from helper_utils.course.lessons import Lesson
 from helper_utils.course.stored import normalised
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
+from helper_utils.base.files import write_text
 from helper_utils.course.errors import CourseError
-from helper_utils.course.files import shown, write_text
+from helper_utils.course.files import shown
 from helper_utils.course.grading.submissions import DECORATOR, UnreadableError, read_answers
 from helper_utils.course.lessons import Lesson, source
 from helper_utils.course.stored import KERNELSPEC, kept_metadata, language_info

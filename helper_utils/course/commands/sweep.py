@@ -18,11 +18,12 @@ from typing import Any
 
 import click
 
+from helper_utils.base.files import write_text
 from helper_utils.course.commands.run import make_job
 from helper_utils.course.errors import CourseError, count
-from helper_utils.course.files import results_folder, shown, write_text
+from helper_utils.course.files import results_folder, shown
 from helper_utils.course.reports.sweep import SweepReport
-from helper_utils.course.reports.tables import as_text
+from helper_utils.course.reports.tables import as_json, as_text
 from helper_utils.course.running.cluster import connected, run_jobs_on_cluster
 from helper_utils.course.running.display import make_progress
 from helper_utils.course.running.notebook import Job, Result
@@ -118,7 +119,7 @@ def _run(sweep: Sweep, jobs: Sequence[Job], n_at_once: int | None, client: Any) 
     def store(job: Job, result: Result) -> None:
         stored = asdict(replace(result, notebook=None))
         content = {"parameters": dict(job.parameters), "code": sweep.code, "result": stored}
-        write_text(job.output.with_suffix(".json"), json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        write_text(job.output.with_suffix(".json"), as_json(content))
 
     with make_progress(jobs) as progress:
         if client:
@@ -135,7 +136,7 @@ def _open_folder(sweep: Sweep, output: str | None, started: datetime.datetime, r
         _check_same(sweep, folder)
     else:
         folder = results_folder(output, started, "sweep-")
-        write_text(folder / DESCRIPTION, json.dumps(sweep.description, indent=1, ensure_ascii=False) + "\n")
+        write_text(folder / DESCRIPTION, as_json(sweep.description))
     (folder / "runs").mkdir(exist_ok=True)
     return folder
 

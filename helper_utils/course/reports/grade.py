@@ -1,17 +1,14 @@
 """The table of a grading, as CSV, as JSON and as a page."""
 
 import datetime
-import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from helper_utils.base.files import write_text
 from helper_utils.course.errors import count
-from helper_utils.course.files import write_text
-from helper_utils.course.reports.students import by_student
-from helper_utils.course.reports.tables import as_csv, render
+from helper_utils.course.reports.tables import render, write_table
 
 RIGHT, WRONG, NOT_ATTEMPTED, MISSING, BROKEN = "right", "wrong", "not attempted", "missing", "broken"
 VERDICTS = (RIGHT, WRONG, NOT_ATTEMPTED, MISSING, BROKEN)
@@ -45,27 +42,36 @@ def summary(grades: Sequence[Grade]) -> str:
     return ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict]) or "no exercises"
 
 
+def by_student(grades: Iterable[Grade]) -> dict[str, dict[str, list[Grade]]]:
+    """Return the grades of each student by exercise; one who handed in an exercise twice has two.
+
+    A student is a folder with all that is below it, or a file that is in none.
+    """
+    students: dict[str, dict[str, list[Grade]]] = {}
+    for grade in grades:
+        of_student = students.setdefault(PurePosixPath(grade.submission).parts[0], {})
+        of_student.setdefault(grade.exercise, []).append(grade)
+    return students
+
+
 @dataclass(frozen=True)
 class GradeReport:
     """The finished table.
 
     Attributes:
-        time: When the grading began.
+        started: When the grading began.
         folder: The name of the folder of submissions.
         grades: The lines, by submission.
     """
 
-    time: datetime.datetime
+    started: datetime.datetime
     folder: str
     grades: Sequence[Grade]
 
-    @cached_property
-    def submissions(self) -> dict[str, dict[str, Grade]]:
-        """For each submission the grade of each exercise."""
-        table: dict[str, dict[str, Grade]] = {}
-        for grade in self.grades:
-            table.setdefault(grade.submission, {})[grade.exercise] = grade
-        return table
+    @property
+    def submissions(self) -> set[str]:
+        """The files."""
+        return {grade.submission for grade in self.grades}
 
     @property
     def exercises(self) -> list[str]:
@@ -73,10 +79,10 @@ class GradeReport:
         return list(dict.fromkeys(grade.exercise for grade in self.grades))
 
     @property
-    def counts(self) -> dict[str, int]:
-        """How often each verdict was given."""
+    def numbers(self) -> dict[str, int]:
+        """What the page shows first: how many submissions there are, and how often each verdict was given."""
         found = Counter(grade.verdict for grade in self.grades)
-        return {verdict: found[verdict] for verdict in VERDICTS}
+        return {"Submissions": len(self.submissions)} | {verdict.capitalize(): found[verdict] for verdict in VERDICTS}
 
     @property
     def misconceptions(self) -> list[tuple[str, str, int]]:
@@ -91,9 +97,7 @@ class GradeReport:
 
     def write(self, folder: Path) -> Path:
         """Write the table as CSV and JSON, and the page; return the page."""
-        rows = [asdict(grade) for grade in self.grades]
-        write_text(folder / "grades.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-        write_text(folder / "grades.csv", as_csv(COLUMNS, rows))
+        write_table(folder, "grades", COLUMNS, [asdict(grade) for grade in self.grades])
         index = folder / "index.html"
         write_text(index, self.page())
         return index

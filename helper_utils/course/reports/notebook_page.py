@@ -14,7 +14,7 @@ from jinja2.runtime import Context
 from latex2mathml.converter import convert
 from nbconvert.exporters import HTMLExporter
 
-from helper_utils.course.files import write_text
+from helper_utils.base.files import write_text
 from helper_utils.course.reports.tables import PAGE_LINKS, render
 
 # nbconvert's own template loads scripts from the net, leaves out the alternative texts of pictures, makes every cell a

@@ -2,7 +2,6 @@
 
 import datetime
 import html
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,29 +11,18 @@ from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
 
+from helper_utils.base.files import write_text
+from helper_utils.base.versions import installed_versions
 from helper_utils.course.errors import count
-from helper_utils.course.files import write_text
 from helper_utils.course.lessons import Lesson
-from helper_utils.course.reports.tables import PAGE_LINKS, as_csv, as_text, render
-from helper_utils.course.reports.versions import installed_versions
+from helper_utils.course.reports.results import RESULT_COLUMNS, claims_held, count_passed, result_columns
+from helper_utils.course.reports.tables import PAGE_LINKS, as_text, render, write_table
 from helper_utils.course.running.notebook import NOT_RUN, Job, Result
 
 NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-LESSON_COLUMNS = (
-    "lesson",
-    "title",
-    "status",
-    "seconds",
-    "peak_memory_mb",
-    "claims_held",
-    "claims",
-    "error",
-    "parameters",
-)
-
+LESSON_COLUMNS = ("lesson", "title", *RESULT_COLUMNS, "parameters")
 VALUE_COLUMNS = ("lesson", "name", "value")
-
 CLAIM_COLUMNS = ("lesson", "cell", "sentence", "holds", "effect", "low", "high", "n", "unit", "evidence")
 
 
@@ -94,26 +82,20 @@ class Report:
         return (self.ended - self.started).total_seconds()
 
     @property
-    def n_passed(self) -> int:
-        """How many lessons ran to their end."""
-        return sum(result.passed for result in self.results)
-
-    @property
-    def n_claims(self) -> int:
-        """How many claims were made."""
-        return sum(len(result.claims) for result in self.results)
-
-    @property
-    def n_held(self) -> int:
-        """How many of them hold."""
-        return sum(result.n_held for result in self.results)
+    def numbers(self) -> dict[str, str]:
+        """What the page shows first."""
+        return {
+            "Lessons passed": f"{count_passed(self.results)} of {len(self.results)}",
+            "Claims that hold": claims_held(self.results),
+            "Time": f"{self.seconds:.1f} s",
+        }
 
     def summary(self) -> list[str]:
         """Return what the terminal shows at the end."""
         lines = [
             "",
-            f"{self.n_passed} of {count(len(self.results), 'lesson')} passed, "
-            f"{self.n_held} of {self.n_claims} claims hold, {self.seconds:.1f} s",
+            f"{count_passed(self.results)} of {count(len(self.results), 'lesson')} passed, "
+            f"{claims_held(self.results)} claims hold, {self.seconds:.1f} s",
         ]
         for entry in self.entries:
             result = entry.result
@@ -134,13 +116,9 @@ class Report:
         Returns:
             The page that links everything.
         """
-        for name, columns, rows in (
-            ("lessons", LESSON_COLUMNS, self.lesson_rows()),
-            ("values", VALUE_COLUMNS, self.value_rows()),
-            ("claims", CLAIM_COLUMNS, self.claim_rows()),
-        ):
-            write_text(folder / f"{name}.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-            write_text(folder / f"{name}.csv", as_csv(columns, rows))
+        write_table(folder, "lessons", LESSON_COLUMNS, self.lesson_rows())
+        write_table(folder, "values", VALUE_COLUMNS, self.value_rows())
+        write_table(folder, "claims", CLAIM_COLUMNS, self.claim_rows())
         write_text(folder / "junit.xml", self.junit())
         self.link_pages()
         index = folder / "index.html"
@@ -165,12 +143,7 @@ class Report:
             {
                 "lesson": entry.lesson.name,
                 "title": entry.lesson.title,
-                "status": entry.result.status,
-                "seconds": entry.result.seconds,
-                "peak_memory_mb": entry.result.peak_memory_mb,
-                "claims_held": entry.result.n_held,
-                "claims": len(entry.result.claims),
-                "error": entry.result.error,
+                **result_columns(entry.result),
                 "parameters": entry.parameters,
             }
             for entry in self.entries

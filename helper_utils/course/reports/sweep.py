@@ -4,7 +4,6 @@ matplotlib is imported only when pictures are drawn.
 """
 
 import datetime
-import json
 import math
 import shutil
 import statistics
@@ -15,10 +14,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from helper_utils.base.files import write_bytes, write_text
+from helper_utils.base.versions import installed_versions
 from helper_utils.course.errors import count
-from helper_utils.course.files import write_bytes, write_text
-from helper_utils.course.reports.tables import as_csv, as_text, render
-from helper_utils.course.reports.versions import installed_versions
+from helper_utils.course.reports.results import RESULT_COLUMNS, claims_held, count_passed, result_columns
+from helper_utils.course.reports.tables import as_text, render, write_table
 from helper_utils.course.running.notebook import NOT_RUN, PASSED, Result
 from helper_utils.course.sweep_plan import Sweep, file_name
 
@@ -31,8 +31,8 @@ LINE_STYLES = ("-", "--", ":")
 MAX_LINES = 21  # seven colours in three line styles
 LARGE_RANGE = 50  # numbers that span more than this are drawn on a logarithmic axis
 
-RUN_COLUMNS = ("run", "status", "seconds", "peak_memory_mb", "claims_held", "claims", "error")
-RESULT_COLUMNS = ("run", "status", "kind", "name", "key", "value", "evidence")
+RUN_COLUMNS = ("run", *RESULT_COLUMNS)
+ROW_COLUMNS = ("run", "status", "kind", "name", "key", "value", "evidence")
 CLAIM_COLUMNS = ("sentence", "held", "of", "does_not_hold_in")
 
 
@@ -60,29 +60,27 @@ class SweepReport:
 
     Attributes:
         sweep: What was to be run.
-        time: When.
+        started: When.
         results: What came of it so far, by the names of the runs.
     """
 
     sweep: Sweep
-    time: datetime.datetime
+    started: datetime.datetime
     results: Mapping[str, Result]
     versions: Mapping[str, str] = field(default_factory=installed_versions)
 
     @property
     def n_passed(self) -> int:
         """How many runs came to their end."""
-        return sum(result.passed for result in self.results.values())
+        return count_passed(self.results.values())
 
     @property
-    def n_claims(self) -> int:
-        """How many claims were made in all runs."""
-        return sum(len(result.claims) for result in self.results.values())
-
-    @property
-    def n_held(self) -> int:
-        """How many of them hold."""
-        return sum(result.n_held for result in self.results.values())
+    def numbers(self) -> dict[str, str]:
+        """What the page shows first."""
+        return {
+            "Runs passed": f"{self.n_passed} of {len(self.sweep.runs)}",
+            "Claims that hold": claims_held(self.results.values()),
+        }
 
     @property
     def other_parameters(self) -> dict[str, Any]:
@@ -94,7 +92,7 @@ class SweepReport:
         """Return what the terminal shows at the end."""
         runs, n_not_run = count(len(self.sweep.runs), "run"), len(self.sweep.runs) - len(self.results)
         not_run = f" ({n_not_run} not run)" if n_not_run else ""
-        lines = ["", f"{self.n_passed} of {runs} passed{not_run}, {self.n_held} of {self.n_claims} claims hold"]
+        lines = ["", f"{self.n_passed} of {runs} passed{not_run}, {claims_held(self.results.values())} claims hold"]
         lines += [
             f"  {row['run']}: {row['status']}{': ' if row['error'] else ''}{row['error']}"
             for row in self.run_rows
@@ -116,14 +114,10 @@ class SweepReport:
         Returns:
             The page that shows everything.
         """
-        for name, columns, rows in (
-            ("runs", RUN_COLUMNS, self.run_rows),
-            ("results", RESULT_COLUMNS, self.result_rows),
-            ("claims", CLAIM_COLUMNS, self.claim_rows),
-        ):
-            swept = [] if name == "claims" else [_column(parameter) for parameter in self.sweep.parameters]
-            write_text(folder / f"{name}.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-            write_text(folder / f"{name}.csv", as_csv([*swept, *columns], rows))
+        swept = [_column(parameter) for parameter in self.sweep.parameters]
+        write_table(folder, "runs", (*swept, *RUN_COLUMNS), self.run_rows)
+        write_table(folder, "results", (*swept, *ROW_COLUMNS), self.result_rows)
+        write_table(folder, "claims", CLAIM_COLUMNS, self.claim_rows)
         index = folder / "index.html"
         write_text(index, self.page(self.draw(folder)))
         return index
@@ -131,20 +125,10 @@ class SweepReport:
     @cached_property
     def run_rows(self) -> list[dict[str, Any]]:
         """Return the table of runs."""
-        rows = []
-        for name, values in self.sweep.runs.items():
-            result = self.results.get(name, Result(name, NOT_RUN))
-            row = {
-                "run": name,
-                "status": result.status,
-                "seconds": result.seconds,
-                "peak_memory_mb": result.peak_memory_mb,
-                "claims_held": result.n_held,
-                "claims": len(result.claims),
-                "error": result.error,
-            }
-            rows.append(_columns(values) | row)
-        return rows
+        return [
+            _columns(values) | {"run": name} | result_columns(self.results.get(name, Result(name, NOT_RUN)))
+            for name, values in self.sweep.runs.items()
+        ]
 
     @cached_property
     def result_rows(self) -> list[dict[str, Any]]:
@@ -235,7 +219,7 @@ class SweepReport:
 
 def _column(parameter: str) -> str:
     """Return a parameter's column in the tables: its name, or where a column of ours has that name another."""
-    return f"parameter {parameter}" if parameter in RUN_COLUMNS + RESULT_COLUMNS else parameter
+    return f"parameter {parameter}" if parameter in RUN_COLUMNS + ROW_COLUMNS else parameter
 
 
 def _columns(values: Mapping[str, Any]) -> dict[str, Any]:

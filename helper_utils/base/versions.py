@@ -1,6 +1,8 @@
 """Which versions of which packages are installed."""
 
+import functools
 import platform
+from collections.abc import Iterable
 from importlib import metadata
 
 PACKAGES = (
@@ -21,15 +23,17 @@ PACKAGES = (
 )
 
 
-def installed_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that the lessons use, as far as they are installed."""
-    versions = {"Python": platform.python_version()}
-    for package in PACKAGES:
-        if found := version(package):
-            versions[package] = found
-    return versions
+def installed_versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
+    """Return the versions of Python and of packages, as far as they are installed.
+
+    Args:
+        packages: Their names; by default those that the lessons use.
+    """
+    versions = {"Python": platform.python_version()} | {package: version(package) for package in packages}
+    return {package: found for package, found in versions.items() if found}
 
 
+@functools.cache
 def version(package: str) -> str:
     """Return a package's version, or an empty text where it is not installed."""
     try:
