@@ -379,11 +379,8 @@ def _entry(lesson: Lesson) -> str:
 
 
 def _indented(text: str) -> str:
-    return textwrap.fill(text, _width(), initial_indent="    ", subsequent_indent="    ")
-
-
-def _width() -> int:
-    return min(shutil.get_terminal_size().columns, 120)
+    width = min(shutil.get_terminal_size().columns, 120)
+    return textwrap.fill(text, width, initial_indent="    ", subsequent_indent="    ")
 
 
 def _partly_used(options: tuple[tuple[str, str], ...], lessons: list[Lesson]) -> list[str]:

@@ -20,11 +20,8 @@ from helper_utils.course.reports.tables import as_text
 
 PACKAGE = Path(__file__).parents[1]
 MAX_RUNS = 1000
-
 MAX_NAME_LENGTH = 120
-
 LISTS = {"list", "List", "Sequence", "tuple", "Tuple"}
-
 UNSAFE_IN_NAMES = re.compile(r"[^A-Za-z0-9_.,=+-]+")
 
 

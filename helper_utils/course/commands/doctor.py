@@ -13,11 +13,8 @@ from helper_utils.course.errors import CourseError
 from helper_utils.course.lessons import find_lessons, notebooks_directory
 
 OK, NOTE, BROKEN = "ok", "note", "broken"
-
 DEVELOPERS_PACKAGES = ("nbval", "pytest", "ruff")
-
 ENOUGH_DISK = 2e9  # bytes
-
 DEVICE_QUESTION = "from helper_utils.base.devices import describe_device; print(describe_device())"
 
 

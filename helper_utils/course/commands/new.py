@@ -4,14 +4,14 @@ The scaffold is one small experiment in the form of a lesson. Each part that the
 `TODO (the part)`; tests/test_notebooks.py fails with the name of every part that is left.
 """
 
+import contextlib
 import keyword
 import re
-import shutil
 from pathlib import Path
 
 import click
 
-from helper_utils.base.files import write_text
+from helper_utils.base.files import write_bytes, write_text
 from helper_utils.course.errors import CourseError
 from helper_utils.course.lessons import CHECKOUT
 from helper_utils.course.reports.tables import render
@@ -19,7 +19,11 @@ from helper_utils.course.reports.tables import render
 TEMPLATES = Path(__file__).parent / "new_lesson"
 CLAIM = "On these images, a learning rate of 0.1 ends with a higher accuracy than 0.01."
 MAX_TOPIC_LENGTH = 30
-EDITED = ("README.md", "notebooks/profiles/full.yaml")
+# The files that list all lessons: how an entry looks there, and the template of a new one.
+LISTS = {
+    "README.md": (r"^\| \[(\d\d) · .*\n", "row.md.j2"),
+    "notebooks/profiles/full.yaml": (r"^(\d\d)_\w+:.*\n(?:[ #].*\n|\n)*", "profile.yaml.j2"),
+}
 
 
 def add_lesson(number: str, topic: str, title: str, checkout: Path = CHECKOUT) -> None:
@@ -51,7 +55,7 @@ def add_lesson(number: str, topic: str, title: str, checkout: Path = CHECKOUT) -
 
 
 def _check_checkout(checkout: Path) -> None:
-    missing = [name for name in (*EDITED, "tests", "helper_utils") if not (checkout / name).exists()]
+    missing = [name for name in (*LISTS, "tests", "helper_utils") if not (checkout / name).exists()]
     if missing:
         raise CourseError(
             f"{checkout} is not a checkout of the course, {missing[0]} is missing there: clone the repository, and run "
@@ -108,42 +112,26 @@ def _check_title(title: str) -> None:
 def _new_files(values: dict[str, str]) -> dict[str, str]:
     """Return the text of each new file, by its name in the checkout."""
     topic = values["topic"]
-    package = {
-        f"helper_utils/{topic}/{name}": _rendered(f"{name}.j2", values)
-        for name in ("__init__.py", "experiment.py", "exercises.py", "quiz.json")
-    }
-    return {
-        f"notebooks/{values['number']}_{topic}.ipynb": _notebook(values),
-        **package,
-        f"tests/test_{topic}.py": _rendered("test.py.j2", values),
-    }
+    files = {f"notebooks/{values['number']}_{topic}.ipynb": _notebook(values)}
+    for name in ("__init__.py", "experiment.py", "exercises.py", "quiz.json"):
+        files[f"helper_utils/{topic}/{name}"] = _rendered(f"{name}.j2", values)
+    return files | {f"tests/test_{topic}.py": _rendered("test.py.j2", values)}
 
 
 def _edited_files(values: dict[str, str], checkout: Path) -> dict[str, str]:
     """Return the new text of the files that list all lessons, by their names in the checkout."""
-    additions = {
-        "README.md": (r"^\| \[(\d\d) · .*\n", _rendered("row.md.j2", values)),
-        "notebooks/profiles/full.yaml": (r"^(\d\d)_\w+:.*\n(?:[ #].*\n|\n)*", _rendered("profile.yaml.j2", values)),
-    }
     edited = {}
-    for name, (entry, addition) in additions.items():
+    for name, (entry, template) in LISTS.items():
         text = (checkout / name).read_text(encoding="utf-8")
-        edited[name] = _inserted(text, entry, addition, values["number"])
-        if not edited[name]:
+        entries = list(re.finditer(entry, text, re.MULTILINE))
+        if not entries:
             raise CourseError(
                 f"{name} has no entry of a lesson after which the new one could stand: add one by hand first"
             )
+        later = [found.start() for found in entries if found[1] > values["number"]]
+        place = later[0] if later else entries[-1].end()
+        edited[name] = text[:place] + _rendered(template, values) + text[place:]
     return edited
-
-
-def _inserted(text: str, entry: str, addition: str, number: str) -> str:
-    """Put an addition among the entries of a text, ordered by number; an empty text where there are no entries."""
-    entries = list(re.finditer(entry, text, re.MULTILINE))
-    if not entries:
-        return ""
-    later = [found.start() for found in entries if found[1] > number]
-    place = later[0] if later else entries[-1].end()
-    return text[:place] + addition + text[place:]
 
 
 def _notebook(values: dict[str, str]) -> str:
@@ -169,30 +157,18 @@ def _rendered(name: str, values: dict[str, str]) -> str:
 
 def _write_all(new: dict[str, str], edited: dict[str, str], checkout: Path) -> None:
     """Write all files; after a failure the checkout is as it was."""
-    before = {name: (checkout / name).read_text(encoding="utf-8") for name in edited}
-    made: list[Path] = []
     try:
-        for name, text in (new | edited).items():
-            path = checkout / name
-            if not path.parent.exists():
-                path.parent.mkdir()
-                made.append(path.parent)
-            if name in new:
-                made.append(path)
-            write_text(path, text)
-    except BaseException as error:
-        for path in reversed(made):
-            _remove(path)
-        for name, text in before.items():
-            if (checkout / name).read_text(encoding="utf-8") != text:
-                write_text(checkout / name, text)
-        if isinstance(error, OSError):
-            raise CourseError(f"nothing was written: {error}") from None
-        raise
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+        with contextlib.ExitStack() as undo:
+            for name, text in (new | edited).items():
+                path = checkout / name
+                if not path.parent.exists():
+                    path.parent.mkdir()
+                    undo.callback(path.parent.rmdir)
+                if name in edited:
+                    undo.callback(write_bytes, path, path.read_bytes())
+                else:
+                    undo.callback(path.unlink, missing_ok=True)
+                write_text(path, text)
+            undo.pop_all()
+    except OSError as error:
+        raise CourseError(f"nothing was written: {error}") from None

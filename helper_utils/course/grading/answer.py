@@ -10,16 +10,14 @@ import ctypes
 import json
 import linecache
 import os
-import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
 from helper_utils.course.grading.submissions import CHECKER, Answer, Cell, function_name
-from helper_utils.course.running.processes import end_with_parent, unblock_interrupts
+from helper_utils.course.running.processes import unblock_interrupts, work_in
 
 MAX_FILE_BYTES = 100_000_000  # that an answer may write into one file
 PR_SET_CHILD_SUBREAPER = 36  # of Linux
@@ -87,11 +85,10 @@ def _cut_off(scratch: str) -> None:
     os.chdir(scratch)
     os.environ["HELPER_UTILS_PROGRESS"] = "off"
     os.environ["MPLBACKEND"] = "agg"  # a window would wait for somebody to close it
-    tempfile.tempdir = os.environ["TMPDIR"] = scratch
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):  # what compiled code and processes of its own print goes nowhere, megabytes included
         os.dup2(nowhere, stream)
-    end_with_parent(lambda: shutil.rmtree(scratch, ignore_errors=True))
+    work_in(scratch)
     unblock_interrupts()
 
 

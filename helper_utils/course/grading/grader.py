@@ -19,7 +19,7 @@ from helper_utils.course.grading.judge import Judge
 from helper_utils.course.grading.submissions import Answer, UnreadableError, found_instead, read_answers
 from helper_utils.course.reports.grade import BROKEN, MISSING, NOT_ATTEMPTED, RIGHT, WRONG, Grade
 from helper_utils.course.running.notebook import CONTROLS
-from helper_utils.course.running.processes import end_process, kill_marked, memory_mb, process_context
+from helper_utils.course.running.processes import end_process, kill_marked, memory_mb, process_context, start_process
 
 TOO_LONG, NO_RESULT = "too long", "its process sent something that is no result"
 PRELOADED = ["torch", "helper_utils.course.grading.answer", "helper_utils.teaching.verdict"]
@@ -135,19 +135,17 @@ class Grader(contextlib.AbstractContextManager):
     ) -> tuple[list[dict[str, Any]], str]:
         """Run an answer in a process of its own; return what it sent, and what ended it before its time."""
         with tempfile.TemporaryDirectory(prefix="grade-", ignore_cleanup_errors=True) as scratch:
-            ours, theirs = self._context.Pipe(duplex=False)
-            arguments = (theirs, answer, right, described["parameters"], described["cases"], scratch)
-            process = self._context.Process(target=run_answer, args=arguments, daemon=True)
+            exercise = (described["parameters"], described["cases"])
             try:
-                process.start()
-                theirs.close()
-                return self._collect_messages(ours, process, described["n_cases"])
+                process, connection = start_process(self._context, run_answer, answer, right, *exercise, scratch)
             except RecursionError:  # the answer is too deep to be handed over
                 return [], "the answer's code is nested too deeply"
+            try:
+                return self._collect_messages(connection, process, described["n_cases"])
             finally:
                 end_process(process)  # first, so that the thread that reads ends before the number is used again
                 kill_marked(scratch)
-                ours.close()
+                connection.close()
 
     def _collect_messages(self, connection: Connection, process: Any, n_cases: int) -> tuple[list[dict[str, Any]], str]:
         """Collect an answer's messages until it is through, or breaks a limit."""

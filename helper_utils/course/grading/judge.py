@@ -8,7 +8,7 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
-from helper_utils.course.running.processes import end_process, end_with_parent
+from helper_utils.course.running.processes import end_process, end_with_parent, start_process
 
 SECONDS_TO_JUDGE = 120.0  # an answer, the start of the process included
 
@@ -26,10 +26,7 @@ class Judge:
         with self._lock:
             # A pipe blocks for ever where the other side is stuck, so the time limit is the end of the process.
             if not (self._process and self._process.is_alive()):
-                self._connection, theirs = self._context.Pipe()
-                self._process = self._context.Process(target=run_judge, args=(theirs,), daemon=True)
-                self._process.start()
-                theirs.close()
+                self._process, self._connection = start_process(self._context, run_judge, duplex=True)
             in_time = threading.Timer(SECONDS_TO_JUDGE, end_process, [self._process])
             in_time.start()
             try:

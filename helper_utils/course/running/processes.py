@@ -3,10 +3,12 @@
 import contextlib
 import multiprocessing
 import os
+import shutil
 import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -45,6 +47,17 @@ def process_context(preloaded: Sequence[str]) -> Any:
     return context
 
 
+def start_process(
+    context: Any, main: Callable[..., None], *arguments: Any, duplex: bool = False
+) -> tuple[BaseProcess, Connection]:
+    """Start a process whose main function gets one end of a pipe first; return the process and the other end."""
+    ours, theirs = context.Pipe(duplex)
+    process = context.Process(target=main, args=(theirs, *arguments), daemon=True)
+    process.start()
+    theirs.close()
+    return process, ours
+
+
 def unblock_interrupts() -> None:
     """Let Ctrl-C through again, in a process that comes from the fork server."""
     if hasattr(signal, "pthread_sigmask"):
@@ -70,17 +83,19 @@ def end_process(process: BaseProcess) -> None:
     """Kill a process that may lead a session of its own, and everything that it has started there."""
     if process.pid is None:
         return
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if os.getpgid(process.pid) == process.pid:
-                os.killpg(process.pid, signal.SIGSTOP)  # so that nothing more is started meanwhile
+    signal_group(process.pid, "SIGSTOP")  # so that nothing more is started meanwhile
     if process.is_alive():
         with contextlib.suppress(psutil.Error):
             kill_tree(psutil.Process(process.pid))
+    signal_group(process.pid, "SIGKILL")  # also what has been left behind by its own parent
+    process.join()
+
+
+def signal_group(leader: int, name: str) -> None:
+    """Send a signal to the processes of a group, where the system has groups and there is one of this leader."""
     if hasattr(os, "killpg"):
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)  # also what has been left behind by its own parent
-    process.join()
+            os.killpg(leader, getattr(signal, name))
 
 
 def kill_marked(folder: str) -> None:
@@ -119,11 +134,17 @@ def stop_signals() -> list[signal.Signals]:
     return [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__]
 
 
-def end_with_parent(tidy_up: Callable[[], None] = lambda: None) -> None:
+def work_in(scratch: str) -> None:
+    """Make a folder that of this process's temporary files; it goes with the process if the parent ends first."""
+    tempfile.tempdir = os.environ["TMPDIR"] = scratch
+    end_with_parent(scratch)
+
+
+def end_with_parent(scratch: str = "") -> None:
     """From now on, when the parent of this process is gone, killed perhaps, end this process and all it has started.
 
     Args:
-        tidy_up: Called before the end.
+        scratch: A folder to remove before the end, or an empty text.
     """
 
     def wait_and_end() -> None:
@@ -131,7 +152,7 @@ def end_with_parent(tidy_up: Callable[[], None] = lambda: None) -> None:
         if parent:
             parent.join()
             kill_tree(psutil.Process(), keep_root=True)
-            tidy_up()
+            shutil.rmtree(scratch, ignore_errors=True)
             os._exit(1)
 
     threading.Thread(target=wait_and_end, daemon=True).start()

@@ -2,15 +2,12 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,12 +25,13 @@ from helper_utils.course.running.notebook import (
     run_notebook,
 )
 from helper_utils.course.running.processes import (
-    end_with_parent,
     kill_tree,
     process_context,
     signals_noted,
+    start_process,
     stop_signals,
     unblock_interrupts,
+    work_in,
 )
 
 PRELOADED = ["helper_utils.course.running.kernel", "helper_utils.course.reports.notebook_page"]
@@ -108,27 +106,17 @@ def run_jobs(
     return [results[job.output] for job in jobs], signals[0] if signals else 0
 
 
-@dataclass
 class _Worker:
     """A process that runs one notebook, seen from outside."""
 
-    context: Any
-    job: Job
-    scratch: str
-    result: Result | None = None
-    process: BaseProcess = field(init=False)
-    tree: psutil.Process | None = field(init=False, default=None)
-    connection: Connection = field(init=False)
-    started: float = field(default_factory=time.monotonic)
-
-    def __post_init__(self) -> None:
-        self.connection, theirs = self.context.Pipe(duplex=False)
-        arguments = (theirs, self.job, self.scratch)
-        self.process = self.context.Process(target=_work, args=arguments, daemon=True)
-        self.process.start()
+    def __init__(self, context: Any, job: Job, scratch: str) -> None:
+        self.job = job
+        self.result: Result | None = None
+        self.started = time.monotonic()
+        self.process, self.connection = start_process(context, _work, job, scratch)
+        self.tree: psutil.Process | None = None
         with contextlib.suppress(psutil.NoSuchProcess):  # dead already
             self.tree = psutil.Process(self.process.pid)
-        theirs.close()
 
     @property
     def seconds(self) -> float:
@@ -177,8 +165,7 @@ def _work(connection: Connection, job: Job, scratch: str) -> None:
     for number in stop_signals():
         signal.signal(number, lambda _number, _frame: None)
     unblock_interrupts()
-    end_with_parent(lambda: shutil.rmtree(scratch, ignore_errors=True))
-    tempfile.tempdir = os.environ["TMPDIR"] = scratch
+    work_in(scratch)
     try:
         # What compiled code and dying kernels print must not tear the progress display.
         with log_path(job).open("w", encoding="utf-8") as log:
