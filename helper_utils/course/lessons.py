@@ -148,9 +148,9 @@ def read_lesson(path: Path) -> Lesson:
         cells = notebook["cells"]
         if not all(isinstance(source(cell), str) and isinstance(cell.get("metadata", {}), dict) for cell in cells):
             raise TypeError
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         return Lesson(path, error=f"{path.name} cannot be read: {error}")
-    except (KeyError, TypeError, AttributeError, RecursionError):
+    except (KeyError, TypeError, AttributeError, RecursionError, MemoryError):
         return Lesson(path, error=f"{path.name} is not a notebook: its cells are missing or broken")
     return Lesson(path, cells)
 

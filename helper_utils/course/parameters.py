@@ -57,10 +57,7 @@ class Parameter:
     @property
     def default_value(self) -> Any:
         """The default as a value; as its text where it is an expression."""
-        try:
-            return ast.literal_eval(self.default)
-        except (ValueError, SyntaxError):
-            return self.default
+        return _literal(self.default)
 
     def convert(self, value: Any) -> Any:
         """Turn a text from the command line, or a value from a profile, into a value of the annotated type.

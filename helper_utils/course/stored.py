@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-
+METADATA = {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
 FOLDED = "hide-input"  # the tag of a cell whose code is shown folded
-LANGUAGE_INFO = {"name": "python"}
 
 
 def language_info() -> dict[str, Any]:
@@ -37,7 +36,7 @@ def normalised(path: Path) -> str:
 
     notebook: Any = nbformat.read(path, as_version=4)
     # Everything else differs from run to run or from editor to editor: times, paths, random ids of widgets.
-    notebook.metadata = {"kernelspec": KERNELSPEC, "language_info": LANGUAGE_INFO}
+    notebook.metadata = METADATA
     count = 0
     for cell in notebook.cells:
         cell.metadata = kept_metadata(cell.metadata)

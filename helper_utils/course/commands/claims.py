@@ -6,7 +6,6 @@ that a change of one claim is a change of one line.
 
 import datetime
 import json
-import math
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +20,7 @@ from helper_utils.course.commands.run import execute, make_jobs
 from helper_utils.course.errors import CourseError
 from helper_utils.course.files import shown
 from helper_utils.course.lessons import Lesson
+from helper_utils.course.reports.tables import rounded
 from helper_utils.course.running.notebook import Result
 
 TABLE = "claims.json"
@@ -104,9 +104,10 @@ def claim_rows(lesson: str, by_seed: Mapping[int, Result]) -> list[dict[str, Any
             for key in ("effect", "low", "high"):
                 row[key] += [claim[key]] if isinstance(claim.get(key), int | float) else []
     for row in rows.values():
-        row["effect"] = [_rounded(end(row["effect"])) for end in (min, max)] if row["effect"] else None
-        row["low"] = _rounded(min(row["low"])) if row["low"] else None
-        row["high"] = _rounded(max(row["high"])) if row["high"] else None
+        # Rounded, for what is below the fourth digit differs from machine to machine.
+        row["effect"] = rounded([min(row["effect"]), max(row["effect"])]) if row["effect"] else None
+        row["low"] = rounded(min(row["low"], default=None))
+        row["high"] = rounded(max(row["high"], default=None))
     return list(rows.values())
 
 
@@ -127,8 +128,3 @@ def _write_table(path: Path, rows: Iterable[Mapping[str, Any]], lessons: Sequenc
     table = sorted([*kept, *({**row, **stamp} for row in rows)], key=lambda row: (row["lesson"], row["cell"]))
     lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in table)
     write_text(path, f'{{"claims": [\n{lines}\n]}}\n')
-
-
-def _rounded(value: float) -> float:
-    """Round to four significant digits: what is below differs from machine to machine."""
-    return float(f"{value:.4g}") if math.isfinite(value) else value

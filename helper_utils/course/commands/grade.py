@@ -1,20 +1,12 @@
 """`course grade`: a folder of submitted notebooks becomes one table.
 
-How a verdict comes about, and what it can be trusted for:
+Submissions are read, not run (`grading.submissions`). Each answer is run in a fresh process (`grading.answer`), from
+which others get data, never code; when it is over, everything that it has started ends with it, also in sessions of its
+own. A process that runs nothing of a submission computes the verdict (`grading.judge`).
 
-- Submissions are read, not run (`grading.submissions`): of each, only the answers and the cells that these need are
-  used. Stored outputs and metadata are not looked at, and `exercise` is the course's, whatever the notebook made of it.
-- Each answer is run in a fresh process, in a scratch folder, with limits of time and memory (`grading.answer`).
-  Whatever it does there, other answers and the verdict's own process are not touched: they get data from it, never
-  code. When it is over, everything that it has started ends with it, also in sessions of its own.
-- The verdict is computed by the installed package, in a process of its own that runs nothing of a submission
-  (`grading.judge`).
-
-So nothing that is written into a notebook by mistake or for a better mark changes the verdict. But an answer runs with
-the rights of whoever grades: it can read and write files, the tables of the grades included, use the network, look up
-the course's own answer, and start processes that hide by clearing their environment. That is right for a class that
-one trusts not to attack the machine. For all others run the command in a container without network and without files
-of value.
+So nothing that is written into a notebook by mistake or for a better mark changes the verdict. But an answer has the
+rights of whoever grades: it can write files, the tables of the grades included, look up the course's own answer, and
+start processes that hide by clearing their environment. `course grade --help` says for whom that is right.
 """
 
 import contextlib

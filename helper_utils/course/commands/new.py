@@ -144,10 +144,10 @@ def _notebook(values: dict[str, str]) -> str:
         ) from None
     import nbformat
 
-    from helper_utils.course.stored import KERNELSPEC, LANGUAGE_INFO
+    from helper_utils.course.stored import METADATA
 
     notebook = jupytext.reads(_rendered("notebook.py.j2", values), fmt="py:percent")
-    notebook.metadata = {"kernelspec": KERNELSPEC, "language_info": LANGUAGE_INFO}
+    notebook.metadata = METADATA
     return nbformat.writes(notebook) + "\n"
 
 

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from helper_utils.course.grading.submissions import CHECKER, Answer, Cell, function_name
-from helper_utils.course.running.processes import unblock_interrupts, work_in
+from helper_utils.course.running.processes import work_in
 
 MAX_FILE_BYTES = 100_000_000  # that an answer may write into one file
 PR_SET_CHILD_SUBREAPER = 36  # of Linux
@@ -89,7 +89,6 @@ def _cut_off(scratch: str) -> None:
     for stream in (0, 1, 2):  # what compiled code and processes of its own print goes nowhere, megabytes included
         os.dup2(nowhere, stream)
     work_in(scratch)
-    unblock_interrupts()
 
 
 def _limit() -> None:

@@ -147,10 +147,7 @@ def _code_cells(path: Path) -> Iterator[tuple[int, str]]:
         raise UnreadableError(f"{path.name} is empty")
     if size > MAX_BYTES:
         raise UnreadableError(f"{path.name} has {size / 1e6:.0f} MB, more than {MAX_BYTES / 1e6:.0f}")
-    try:
-        lesson = read_lesson(path)
-    except (RecursionError, MemoryError, ValueError):
-        raise UnreadableError(f"{path.name} is not a notebook: it cannot be parsed") from None
+    lesson = read_lesson(path)
     if lesson.error:
         raise UnreadableError(lesson.error)
     texts = [source(cell) if cell.get("cell_type") == "code" else "" for cell in lesson.cells]

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from helper_utils.course.errors import count
 from helper_utils.course.running.notebook import Job, Result
 
 COLOURS = {True: "green", False: "red"}
@@ -24,7 +25,7 @@ def claims_text(result: Result) -> str:
     n_claims = len(result.claims)
     if not n_claims:
         return "no claims"
-    return f"{result.n_held} of {n_claims} claim{'s' if n_claims > 1 else ''} hold{'s' if n_claims == 1 else ''}"
+    return f"{result.n_held} of {count(n_claims, 'claim')} hold{'s' if n_claims == 1 else ''}"
 
 
 def make_progress(jobs: Sequence[Job]) -> "LiveProgress | LineProgress":

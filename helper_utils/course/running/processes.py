@@ -38,7 +38,7 @@ def process_context(preloaded: Sequence[str]) -> Any:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preloaded))
     # Ctrl-C reaches the server too, which would print a traceback if it is still loading; it ends with us anyway. So it
-    # starts with the signal blocked, and so do its children, until they call `unblock_interrupts`. Here it only waits.
+    # starts with the signal blocked, and so do its children, until they call `work_in`. Here it only waits.
     previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
@@ -56,12 +56,6 @@ def start_process(
     process.start()
     theirs.close()
     return process, ours
-
-
-def unblock_interrupts() -> None:
-    """Let Ctrl-C through again, in a process that comes from the fork server."""
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def kill_tree(process: psutil.Process, *, keep_root: bool = False) -> None:
@@ -135,9 +129,11 @@ def stop_signals() -> list[signal.Signals]:
 
 
 def work_in(scratch: str) -> None:
-    """Make a folder that of this process's temporary files; it goes with the process if the parent ends first."""
+    """Keep this process's temporary files in a folder, which goes with it if its parent ends first; heed Ctrl-C."""
     tempfile.tempdir = os.environ["TMPDIR"] = scratch
     end_with_parent(scratch)
+    if hasattr(signal, "pthread_sigmask"):  # the fork server blocks it
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def end_with_parent(scratch: str = "") -> None:

@@ -30,7 +30,6 @@ from helper_utils.course.running.processes import (
     signals_noted,
     start_process,
     stop_signals,
-    unblock_interrupts,
     work_in,
 )
 
@@ -164,7 +163,6 @@ def _work(connection: Connection, job: Job, scratch: str) -> None:
     # kernel. A handler instead of SIG_IGN, because the kernel would inherit that.
     for number in stop_signals():
         signal.signal(number, lambda _number, _frame: None)
-    unblock_interrupts()
     work_in(scratch)
     try:
         # What compiled code and dying kernels print must not tear the progress display.
