@@ -15,9 +15,10 @@ from typing import Any
 
 from helper_utils.base.files import write_text
 from helper_utils.course.errors import CourseError
+from helper_utils.course.running.display import Progress
 from helper_utils.course.running.notebook import Job, Result, run_notebook
 from helper_utils.course.running.processes import signals_noted
-from helper_utils.course.running.supervisor import SECONDS_BETWEEN_LOOKS, Progress
+from helper_utils.course.running.supervisor import SECONDS_BETWEEN_LOOKS
 
 SECONDS_TO_ANSWER = 10
 

@@ -4,8 +4,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 import click
 from rich.console import Console
@@ -28,7 +27,7 @@ def claims_text(result: Result) -> str:
     return f"{result.n_held} of {count(n_claims, 'claim')} hold{'s' if n_claims == 1 else ''}"
 
 
-def make_progress(jobs: Sequence[Job]) -> "LiveProgress | LineProgress":
+def make_progress(jobs: Sequence[Job]) -> "Progress":
     """Return the display that suits what the standard output is: a terminal or a file."""
     console = Console()
     # rich alone would also take a file for a terminal where FORCE_COLOR is set.
@@ -71,9 +70,7 @@ class LiveProgress(AbstractContextManager):
         self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Leave the table as it is."""
         self._live.stop()
 
@@ -116,3 +113,6 @@ class LiveProgress(AbstractContextManager):
         if job.name in self._started:
             return [job.name, cells, f"{time.monotonic() - self._started[job.name]:.1f}", "running"]
         return [job.name, cells, "", Text("waiting", style="dim")]
+
+
+Progress: TypeAlias = LineProgress | LiveProgress

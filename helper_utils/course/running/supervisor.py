@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -33,28 +33,18 @@ from helper_utils.course.running.processes import (
     work_in,
 )
 
+if TYPE_CHECKING:
+    from helper_utils.course.running.display import Progress
+
 PRELOADED = ["helper_utils.course.running.kernel", "helper_utils.course.reports.notebook_page"]
 SECONDS_BETWEEN_LOOKS = 0.2
 SECONDS_FOR_THE_REST = 30.0  # a worker's own time-out comes first; this one is for a worker that is stuck itself
 
 
-class Progress(Protocol):
-    """What is told while the notebooks run."""
-
-    def start(self, job: Job) -> None:
-        """A notebook starts."""
-
-    def cell(self, job: Job, number: int) -> None:
-        """A code cell, counted from 1, starts."""
-
-    def finish(self, job: Job, result: Result) -> None:
-        """A notebook has ended."""
-
-
 def run_jobs(
     jobs: Sequence[Job],
     n_at_once: int,
-    progress: Progress,
+    progress: "Progress",
     store: Callable[[Job, Result], None] = lambda _job, _result: None,
 ) -> tuple[list[Result], int]:
     """Run notebooks, several at once.
