@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helper_utils.base.checks import MAX_BASE_SEED
 from helper_utils.base.seeds import set_seed, spawn_seeds
 from helper_utils.course import lessons as lessons_module
 from helper_utils.course.cli import course
@@ -19,7 +20,6 @@ from helper_utils.course.commands.run import set_parameters
 from helper_utils.course.errors import CourseError
 from helper_utils.course.lessons import find_lessons, notebooks_directory, read_lesson
 from helper_utils.course.parameters import (
-    MAX_SEED,
     Parameter,
     assign_options,
     check_classes,
@@ -444,9 +444,9 @@ def test_a_seed_that_spawn_seeds_cannot_take_is_refused_with_the_given_number(pa
 
 
 def test_the_largest_seed_is_the_last_one_whose_thousand_runs_can_be_seeded():
-    set_seed(spawn_seeds(MAX_SEED, 1000)[-1])
+    set_seed(spawn_seeds(MAX_BASE_SEED, 1000)[-1])
     with pytest.raises(ValueError, match="seed must be"):
-        set_seed(spawn_seeds(MAX_SEED + 1, 1000)[-1])
+        set_seed(spawn_seeds(MAX_BASE_SEED + 1, 1000)[-1])
 
 
 @pytest.mark.parametrize("lesson", find_lessons(notebooks_directory()), ids=lambda lesson: lesson.name)

@@ -9,7 +9,7 @@ import torch
 
 from helper_utils import describe_device, get_device, set_seed, spawn_seeds
 from helper_utils.base import devices
-from helper_utils.base.seeds import MAX_BASE_SEED
+from helper_utils.base.checks import MAX_BASE_SEED
 
 
 def draw() -> tuple[float, float, float]:

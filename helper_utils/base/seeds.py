@@ -5,13 +5,7 @@ import random
 import numpy as np
 import torch
 
-from helper_utils.base.checks import is_whole_number
-
-_MAX_SEED = 2**32 - 1  # NumPy's legacy generator takes 32 bits
-
-_SEEDS_PER_BASE = 1000
-
-MAX_BASE_SEED = (_MAX_SEED + 1) // _SEEDS_PER_BASE - 1  # all of its seeds are within the limit of `set_seed`
+from helper_utils.base.checks import MAX_BASE_SEED, MAX_SEED, SEEDS_PER_BASE, is_whole_number
 
 
 def set_seed(seed: int = 42) -> None:
@@ -26,8 +20,8 @@ def set_seed(seed: int = 42) -> None:
     Raises:
         ValueError: The seed is not such an integer.
     """
-    if not is_whole_number(seed) or not 0 <= seed <= _MAX_SEED:
-        raise ValueError(f"seed must be an integer from 0 to {_MAX_SEED}, not {seed!r}")
+    if not is_whole_number(seed) or not 0 <= seed <= MAX_SEED:
+        raise ValueError(f"seed must be an integer from 0 to {MAX_SEED}, not {seed!r}")
     seed = int(seed)
     random.seed(seed)
     np.random.seed(seed)
@@ -46,6 +40,6 @@ def spawn_seeds(seed: int, n_seeds: int) -> list[int]:
     """
     if not is_whole_number(seed) or not 0 <= seed <= MAX_BASE_SEED:
         raise ValueError(f"a base seed must be an integer from 0 to {MAX_BASE_SEED}, not {seed!r}")
-    if not is_whole_number(n_seeds) or not 1 <= n_seeds <= _SEEDS_PER_BASE:
-        raise ValueError(f"n_seeds must be from 1 to {_SEEDS_PER_BASE}, not {n_seeds!r}")
-    return [_SEEDS_PER_BASE * int(seed) + run for run in range(n_seeds)]
+    if not is_whole_number(n_seeds) or not 1 <= n_seeds <= SEEDS_PER_BASE:
+        raise ValueError(f"n_seeds must be from 1 to {SEEDS_PER_BASE}, not {n_seeds!r}")
+    return [SEEDS_PER_BASE * int(seed) + run for run in range(n_seeds)]

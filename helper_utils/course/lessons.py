@@ -14,6 +14,7 @@ from helper_utils.course.errors import CourseError, nearest
 from helper_utils.course.parameters import Parameter, read_parameters
 from helper_utils.teaching.registry import checked_by
 
+TIME_LABEL = r"\*\*(?:Run time|Time):?\*\*:?\s*"
 FILE_NAME = re.compile(r"[0-9][0-9]_\w+\.ipynb")
 MAX_SHOWN = 80  # characters of a wrong name in its error
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -61,8 +62,7 @@ class Lesson:
     @property
     def title(self) -> str:
         """The first heading without the lesson's number; the topic where there is no heading."""
-        heading = re.search(r"^#\s+(?:\d+\s*[^\w\s]?\s*)?(.+)$", self.introduction, re.MULTILINE)
-        return heading[1].strip() if heading else self.topic.replace("_", " ")
+        return self._find(r"^#\s+(?:\d+\s*[^\w\s]?\s*)?(.+)$") or self.topic.replace("_", " ")
 
     @property
     def promise(self) -> str:
@@ -76,24 +76,22 @@ class Lesson:
     @property
     def study_time(self) -> str:
         """How long a learner needs for it, in the author's words."""
-        found = re.search(r"\*\*Study time:\*\*\s*(.+?)\.?\s*\*\*Run time", self.introduction, re.DOTALL)
-        return found[1] if found else ""
+        return self._find(r"\*\*Study time:\*\*\s*((?:.|\n)+?)\.?\s*\*\*Run time")
 
     @property
     def quick_time(self) -> str:
         """How long the lesson takes with its defaults, in the author's words."""
-        return self._after_time_label(r"([^,;*]+?)\s+quick")
+        return self._find(TIME_LABEL + r"([^,;*]+?)\s+quick")
 
     @property
     def full_time(self) -> str:
         """How long the full profile takes, in the author's words."""
-        return self._after_time_label(r"[^*]*?([^,;:*]+?)\s+full")
+        return self._find(TIME_LABEL + r"[^*]*?([^,;:*]+?)\s+full")
 
     @property
     def builds_on(self) -> str:
         """The lessons that this one needs, in the author's words."""
-        found = re.search(r"\*\*Builds on:?\*\*:?\s*(.+?)\.?\s*$", self.introduction, re.MULTILINE)
-        return found[1] if found else ""
+        return self._find(r"\*\*Builds on:?\*\*:?\s*(.+?)\.?\s*$")
 
     @property
     def objectives(self) -> list[str]:
@@ -129,8 +127,9 @@ class Lesson:
             raise CourseError(self.error)
         _ = self.parameters
 
-    def _after_time_label(self, pattern: str) -> str:
-        found = re.search(r"\*\*(?:Run time|Time):?\*\*:?\s*" + pattern, self.introduction)
+    def _find(self, pattern: str) -> str:
+        """Return what the group of a pattern is in the introduction, or an empty text."""
+        found = re.search(pattern, self.introduction, re.MULTILINE)
         return found[1].strip() if found else ""
 
 

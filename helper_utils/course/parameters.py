@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from helper_utils.base.checks import MAX_BASE_SEED
 from helper_utils.course.errors import CourseError, nearest
 
 TRUE = ("true", "yes", "on", "1")
 FALSE = ("false", "no", "off", "0")
-MAX_SEED = 4_294_966  # of the base seed: `spawn_seeds` multiplies it by 1000, and NumPy takes seeds of 32 bits
 
 NUMBER = r"(-?\d+(?:,\d{3})*(?:\.\d+)?(?:e-?\d+)?)"
 # How a comment states a limit, how it is checked, and what the error says before the number.
@@ -138,7 +138,7 @@ def read_parameters(cell: str, lesson: str) -> dict[str, Parameter]:
         default = " ".join(str(ast.get_source_segment(cell, value)).split())
         comment = comments.get(statement.end_lineno or 0, "")
         if name == "seed":
-            comment += f"{', ' if comment else ''}from 0 to {MAX_SEED}"
+            comment += f"{', ' if comment else ''}from 0 to {MAX_BASE_SEED}"
         parameters[name] = Parameter(name, annotation, default, comment, lesson)
     return parameters
 
