@@ -25,7 +25,7 @@ def results_folder(output: str | None, started: datetime.datetime, prefix: str =
     """
     try:
         if output is not None:
-            return _take(Path(output).expanduser().absolute(), output)
+            return _take(Path(output).absolute(), output)
         base = Path.cwd() / "runs"
         base.mkdir(exist_ok=True)
         name = f"{prefix}{started:%Y-%m-%d_%H-%M-%S}"

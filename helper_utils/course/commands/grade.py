@@ -46,7 +46,7 @@ def grade_folder(
         CourseError: The folder is missing or holds no notebooks, or the results' folder cannot be used.
     """
     started = datetime.datetime.now().astimezone()
-    top = Path(folder).expanduser().absolute()
+    top = Path(folder).absolute()
     paths = find_submissions(top)
     others = [
         clean_grade(path.relative_to(top).as_posix(), "", "", BROKEN, note=PASSED_OVER) for path in passed_over(top)

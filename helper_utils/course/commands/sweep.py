@@ -131,7 +131,7 @@ def _open_folder(sweep: Sweep, output: str | None, started: datetime.datetime, r
     """Make the results folder, or check that it belongs to the same sweep."""
     if resume and output is None:
         raise CourseError("--resume needs --output DIR, the folder of the sweep to go on with")
-    folder = Path(output or "").expanduser().absolute()
+    folder = Path(output or "").absolute()
     if resume and folder.is_dir() and any(folder.iterdir()):
         _check_same(sweep, folder)
     else:

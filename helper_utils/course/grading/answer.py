@@ -60,11 +60,9 @@ def run_answer(
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         functions, errors, own_error = _define(answer, right)
         if not functions:
-            broken, passed_by = (
-                "breaks before the function is there",
-                "ends without coming to its line `@exercise(...)`",
-            )
-            sentence = f"The cell {broken if own_error else passed_by}."
+            sentence = "The cell ends without coming to its line `@exercise(...)`."
+            if own_error:
+                sentence = "The cell breaks before the function is there."
             send({"wrong": sentence, "evidence": [("error", own_error)] if own_error else []})
         elif refusal := refuse(functions[-1], parameters):
             send({"wrong": refusal.message, "evidence": refusal.evidence})

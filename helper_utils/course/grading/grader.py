@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from helper_utils.course.grading.answer import run_answer
-from helper_utils.course.grading.judge import Judge
+from helper_utils.course.grading.judge import NO_RESULT, Judge
 from helper_utils.course.grading.submissions import Answer, UnreadableError, found_instead, read_answers
 from helper_utils.course.reports.grade import BROKEN, MISSING, NOT_ATTEMPTED, RIGHT, WRONG, Grade
 from helper_utils.course.running.notebook import CONTROLS
 from helper_utils.course.running.processes import end_process, kill_marked, memory_mb, process_context, start_process
 
-TOO_LONG, NO_RESULT = "too long", "its process sent something that is no result"
+TOO_LONG = "too long"
 PRELOADED = ["torch", "helper_utils.course.grading.answer", "helper_utils.teaching.verdict"]
 MAX_MESSAGE_BYTES = 20_000_000
 MAX_NOTE = 500  # characters
@@ -115,20 +115,10 @@ class Grader(contextlib.AbstractContextManager):
             return BROKEN, "", trouble
         if not messages:
             return BROKEN, "", f"what the answer uses did not finish within {self._limits.seconds:g} s (--timeout)"
-        if "wrong" in messages[0]:  # it cannot even be called
-            try:
-                return WRONG, "", _with_evidence(str(messages[0]["wrong"]), messages[0]["evidence"])
-            except (KeyError, TypeError, ValueError):
-                return BROKEN, "", NO_RESULT
-        reply = self._judge.ask("judge", answer.exercise, messages[1:], self._limits.seconds if trouble else None)
+        reply = self._judge.ask("judge", answer.exercise, messages, self._limits.seconds if trouble else None)
         if "error" in reply:
             return BROKEN, "", reply["error"]
-        if reply["verdict"] == RIGHT:
-            return RIGHT, "", ""
-        note = _with_evidence(reply["message"], reply["evidence"])
-        if errors := messages[0].get("errors"):
-            note += f" What the answer uses failed: {'; '.join(map(str, errors))}"
-        return reply["verdict"], reply["misconception"] or "", note
+        return reply["verdict"], reply["misconception"], reply["note"]
 
     def _run(
         self, answer: Answer, described: dict[str, Any], right: set[tuple[str, int]]
@@ -228,11 +218,6 @@ def _how_it_ended(process: Any) -> str:
     if code is not None and code < 0:
         return f"its process was ended by signal {signal.Signals(-code).name}"
     return f"its process ended early, with exit status {code}"
-
-
-def _with_evidence(message: str, evidence: Sequence[Sequence[str]]) -> str:
-    details = "; ".join(f"{label}: {text}" for label, text in evidence)
-    return f"{message} ({details})" if details else message
 
 
 def _failure(error: Exception) -> str:

@@ -1,15 +1,17 @@
 """The process that judges answers: it holds the exercises, and sees nothing of an answer but what came of it."""
 
 import contextlib
-import dataclasses
 import json
 import os
 import threading
+from collections.abc import Iterable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
+from helper_utils.course.reports.grade import RIGHT, WRONG
 from helper_utils.course.running.processes import end_process, end_with_parent, start_process
 
+NO_RESULT = "its process sent something that is no result"
 SECONDS_TO_JUDGE = 120.0  # an answer, the start of the process included
 
 
@@ -80,30 +82,43 @@ def describe(name: str) -> dict[str, Any]:
     }
 
 
-def judge(name: str, messages: list[Any], seconds: float | None) -> dict[str, Any]:
+def judge(name: str, messages: list[Any], seconds: float | None) -> dict[str, str]:
     """Judge an answer by what came of it.
 
     Args:
         name: The exercise's name.
-        messages: What `run_answer` sent for each case.
+        messages: What `run_answer` sent, the first one of which says whether the answer can be called.
         seconds: The time limit if the answer exceeded it, else None.
 
     Returns:
-        `verdict`, `misconception`, `message` and `evidence`; or the `error` where the messages make no sense.
+        `verdict`, `misconception` and `note`; or the `error` where the messages make no sense.
     """
     from helper_utils.teaching.registry import find_exercise
     from helper_utils.teaching.verdict import judge_outcomes, too_long_verdict
 
     exercise = find_exercise(name)
+    first, *calls = messages
     try:
-        outcomes = [_outcome(message) for message in messages]
+        if "wrong" in first:
+            return {"verdict": WRONG, "misconception": "", "note": _note(str(first["wrong"]), first["evidence"])}
+        outcomes = [_outcome(message) for message in calls]
     except (ValueError, KeyError, TypeError):
-        return {"error": "its process sent something that is no result"}
+        return {"error": NO_RESULT}
     if seconds is not None:
         verdict = too_long_verdict(exercise, min(len(outcomes), len(exercise.cases) - 1), seconds, False)
     else:
         verdict = judge_outcomes(exercise, outcomes)
-    return dataclasses.asdict(verdict)
+    if verdict.verdict == RIGHT:
+        return {"verdict": RIGHT, "misconception": "", "note": ""}
+    note = _note(verdict.message, verdict.evidence)
+    if errors := first.get("errors"):
+        note += f" What the answer uses failed: {'; '.join(map(str, errors))}"
+    return {"verdict": verdict.verdict, "misconception": verdict.misconception or "", "note": note}
+
+
+def _note(message: str, evidence: Iterable[Sequence[str]]) -> str:
+    details = "; ".join(f"{label}: {text}" for label, text in evidence)
+    return f"{message} ({details})" if details else message
 
 
 def _outcome(message: Any) -> Any:
