@@ -1,9 +1,14 @@
 """What went wrong, said in one line."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 import click
+
+# Colours, and what else a terminal obeys; characters that turn the direction of what is shown after them.
+CONTROLS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+MAX_LINE = 500  # characters
 
 
 class CourseError(click.ClickException):
@@ -23,6 +28,12 @@ def explained(error: OSError | UnicodeError) -> str:
     if isinstance(error, FileNotFoundError) and error.filename is None:
         return "the current directory does not exist any more; change to another one"
     return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+
+
+def one_line(text: str) -> str:
+    """Return a text, perhaps a stranger's, as one line that shows as it is and is not too long."""
+    line = " ".join(CONTROLS.sub(" ", text).split()).encode("utf-8", "replace").decode("utf-8")
+    return line if len(line) <= MAX_LINE else line[: MAX_LINE - 1] + "…"
 
 
 def count(number: int, noun: str) -> str:

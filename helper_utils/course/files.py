@@ -5,7 +5,6 @@ import datetime
 import tempfile
 from pathlib import Path
 
-from helper_utils.base.files import write_text as write_text
 from helper_utils.course.errors import CourseError, explained
 
 TAKEN = ".started"  # marks a folder of results, so that of two runs that find it empty only one gets it

@@ -67,12 +67,7 @@ def make_jobs(
     """Return a job for each lesson that can be read, and how many run at once."""
     jobs = [
         make_job(
-            lesson,
-            values.get(lesson.name, {}),
-            folder / lesson.path.name,
-            timeout=timeout,
-            strict=strict,
-            html=html,
+            lesson, values.get(lesson.name, {}), folder / lesson.path.name, timeout=timeout, strict=strict, html=html
         )
         for lesson in lessons
         if not lesson.error

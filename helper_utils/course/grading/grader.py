@@ -14,17 +14,16 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from helper_utils.course.errors import one_line
 from helper_utils.course.grading.answer import run_answer
 from helper_utils.course.grading.judge import NO_RESULT, Judge
 from helper_utils.course.grading.submissions import Answer, UnreadableError, found_instead, read_answers
 from helper_utils.course.reports.grade import BROKEN, MISSING, NOT_ATTEMPTED, RIGHT, WRONG, Grade
-from helper_utils.course.running.notebook import CONTROLS
 from helper_utils.course.running.processes import end_process, kill_marked, memory_mb, process_context, start_process
 
 TOO_LONG = "too long"
 PRELOADED = ["torch", "helper_utils.course.grading.answer", "helper_utils.teaching.verdict"]
 MAX_MESSAGE_BYTES = 20_000_000
-MAX_NOTE = 500  # characters
 SECONDS_BETWEEN_LOOKS = 0.05
 MAX_WAITING = 4  # messages that are read and not yet looked at
 SECONDS_UNREAD = 10.0  # that such a message may wait
@@ -194,12 +193,7 @@ def clean_grade(
     submission: str, lesson: str, exercise: str, verdict: str, misconception: str = "", note: str = ""
 ) -> Grade:
     """Return a grade whose texts, some of them a student's, are one line each and show as they are."""
-    return Grade(*map(_one_line, (submission, lesson, exercise, verdict, misconception, note)))
-
-
-def _one_line(text: str) -> str:
-    line = " ".join(CONTROLS.sub(" ", text).split()).encode("utf-8", "replace").decode("utf-8")
-    return line if len(line) <= MAX_NOTE else line[:MAX_NOTE] + "…"
+    return Grade(*map(one_line, (submission, lesson, exercise, verdict, misconception, note)))
 
 
 def _read_all(connection: Connection, received: "queue.Queue[bytes | Exception]") -> None:

@@ -1,8 +1,5 @@
 """How papermill runs a notebook here: the kernel is this interpreter, and it always ends. Imports papermill: slow."""
 
-import contextlib
-import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -16,6 +13,8 @@ from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from papermill.translators import PythonTranslator, papermill_translators
+
+from helper_utils.course.running.processes import signal_group
 
 ENGINE = "course"
 LANGUAGE = "python"
@@ -134,7 +133,7 @@ class LessonEngine(NBClientEngine):
             _drop_widgets(nb_man.nb)
             memory.stop()
             for pid in pids:
-                _kill_group(pid)
+                signal_group(pid, "SIGKILL")  # what the kernel has started and left behind: it leads a group
 
 
 def _drop_widgets(notebook: NotebookNode) -> None:
@@ -143,13 +142,6 @@ def _drop_widgets(notebook: NotebookNode) -> None:
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
-
-
-def _kill_group(pid: int) -> None:
-    """Kill what a kernel has started and left behind; a kernel leads a process group of its own."""
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
 
 
 def _resident(process: psutil.Process) -> int:

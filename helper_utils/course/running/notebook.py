@@ -6,7 +6,6 @@
 import contextlib
 import json
 import os
-import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helper_utils.course.files import write_text
-from helper_utils.course.lessons import source
+from helper_utils.base.files import write_text
+from helper_utils.course.errors import one_line
+from helper_utils.course.lessons import CHECKOUT, source
 
 if TYPE_CHECKING:
     from helper_utils.course.running.kernel import PeakMemory
@@ -25,9 +25,6 @@ UNREADABLE, INTERRUPTED, NOT_RUN = "unreadable", "interrupted", "not run"
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 KERNEL = "python3"
-# Colours, and what else a terminal obeys; characters that turn the direction of what is shown after them.
-CONTROLS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-PACKAGE_PARENT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True)
@@ -138,7 +135,7 @@ def run_notebook(job: Job, report: Callable[[int], None] | None = None) -> Resul
         if time.monotonic() > deadline - 0.1:
             status, error = TIMED_OUT, f"stopped, the lesson took longer than {job.timeout:g} s (--timeout)"
         else:  # such as a kernel that does not start
-            status, error = FAILED, _one_line(f"{type(problem).__name__}: {problem}")
+            status, error = FAILED, one_line(f"{type(problem).__name__}: {problem}")
         error = f"cell {cell}: {error}" if cell else error
     result = collect(job, status, error, time.monotonic() - started, memory.peak / 1e6)
     return _with_page(result) if job.html else result
@@ -200,7 +197,7 @@ def kernel_environment(job: Job) -> dict[str, str]:
     environment["HELPER_UTILS_PROGRESS"] = "off"  # nobody is learning
     environment["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     # The notebooks import the package that runs them, also where it is not installed.
-    paths = [str(PACKAGE_PARENT), environment.get("PYTHONPATH", "")]
+    paths = [str(CHECKOUT), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     return environment
 
@@ -240,14 +237,9 @@ def _first_error(path: Path) -> str:
             continue
         for output in cell.get("outputs", []):
             if output.output_type == "error":
-                return _one_line(f"cell {cell.execution_count}: {output.ename}: {output.evalue}")
+                return one_line(f"cell {cell.execution_count}: {output.ename}: {output.evalue}")
     write_text(path, nbformat.writes(remove_error_markers(notebook)))
     return ""
-
-
-def _one_line(text: str, longest: int = 400) -> str:
-    text = " ".join(CONTROLS.sub(" ", text).split())
-    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _with_page(result: Result) -> Result:
@@ -260,7 +252,7 @@ def _with_page(result: Result) -> Result:
     try:
         write_page(result.notebook, page)
     except Exception as problem:
-        note = _one_line(f"no HTML page: {type(problem).__name__}: {problem}")
+        note = one_line(f"no HTML page: {type(problem).__name__}: {problem}")
         full = isinstance(problem, OSError)  # such as a full disk; a page that cannot be made does not fail the lesson
         return replace(result, status=FAILED if full else result.status, error=result.error or note)
     return replace(result, page=page)
