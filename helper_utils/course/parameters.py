@@ -124,9 +124,10 @@ def read_parameters(cell: str, lesson: str) -> dict[str, Parameter]:
     """
     try:
         statements = ast.parse(cell).body
-        comments = _comments(cell)
+        tokens = list(tokenize.generate_tokens(io.StringIO(cell).readline))
     except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError) as error:
         raise CourseError(f"the parameters cell of {lesson} is not valid Python: {error}") from None
+    comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
     parameters = {}
     for statement in statements:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value:
@@ -214,11 +215,6 @@ def check_classes(parameters: Mapping[str, Parameter], values: Mapping[str, Any]
                 f"parameter {parameter.name!r} of {parameter.lesson}: {value} is not below the number of classes of "
                 f"{dataset!r}, {n_classes}"
             )
-
-
-def _comments(cell: str) -> dict[int, str]:
-    tokens = tokenize.generate_tokens(io.StringIO(cell).readline)
-    return {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
 
 
 def _type_of(default: ast.expr) -> str:

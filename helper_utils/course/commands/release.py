@@ -13,6 +13,7 @@ from helper_utils.course.files import shown
 from helper_utils.course.grading.submissions import DECORATOR, UnreadableError, read_answers
 from helper_utils.course.lessons import Lesson, source
 from helper_utils.course.stored import KERNELSPEC, kept_metadata, language_info
+from helper_utils.teaching.registry import UnknownExerciseError, find_exercise
 
 
 def release_lessons(folder: str, lessons: Sequence[Lesson]) -> None:
@@ -88,8 +89,6 @@ def clean(lesson: Lesson) -> tuple[str, list[str]]:
 
 
 def _untouched(name: str, lesson: Lesson) -> str:
-    from helper_utils.teaching.registry import UnknownExerciseError, find_exercise
-
     try:
         text = find_exercise(name).cell.rstrip("\n")
     except UnknownExerciseError as error:

@@ -7,6 +7,7 @@ back what came of each call as data. What the answer does to that process, the c
 import ast
 import contextlib
 import ctypes
+import functools
 import json
 import linecache
 import os
@@ -18,6 +19,10 @@ from typing import Any
 
 from helper_utils.course.grading.submissions import CHECKER, Answer, Cell, function_name
 from helper_utils.course.running.processes import work_in
+from helper_utils.teaching.codec import decode, encode
+from helper_utils.teaching.registry import find_exercise
+from helper_utils.teaching.timeouts import ShortText
+from helper_utils.teaching.verdict import call_case, describe_error, refuse
 
 MAX_FILE_BYTES = 100_000_000  # that an answer may write into one file
 PR_SET_CHILD_SUBREAPER = 36  # of Linux
@@ -47,9 +52,6 @@ def run_answer(
     """
     _cut_off(scratch)
     _limit()
-    from helper_utils.teaching.codec import decode, encode
-    from helper_utils.teaching.timeouts import ShortText
-    from helper_utils.teaching.verdict import call_case, refuse
 
     def send(message: dict[str, Any]) -> None:
         connection.send_bytes(json.dumps(message).encode())
@@ -110,26 +112,21 @@ def _define(answer: Answer, right: set[tuple[str, int]]) -> tuple[list[Any], lis
     """
     functions: list[Any] = []
 
-    def exercise_in(cell: Cell) -> Callable[[str], Any]:
-        def exercise(name: str) -> Callable[[Any], Any]:
-            def decorate(function: Any) -> Any:
-                from helper_utils.teaching.registry import find_exercise
+    def exercise(cell: int, name: str) -> Callable[[Any], Any]:
+        def decorate(function: Any) -> Any:
+            if (name, cell) == (answer.exercise, answer.cell):
+                functions.append(function)
+            elif (name, cell) not in right:
+                function = find_exercise(name).answer
+            names[function_name(name)] = function
+            return function
 
-                if (name, cell.number) == (answer.exercise, answer.cell):
-                    functions.append(function)
-                elif (name, cell.number) not in right:
-                    function = find_exercise(name).answer
-                names[function_name(name)] = function
-                return function
-
-            return decorate
-
-        return exercise
+        return decorate
 
     names: dict[str, Any] = {"__name__": "__main__", "display": _do_nothing, "get_ipython": _NoNotebook}
     errors, first = [], ""
     for cell in answer.cells:
-        names[CHECKER] = exercise_in(cell)
+        names[CHECKER] = functools.partial(exercise, cell.number)
         failed = _run(cell, names, answer.flags)
         errors += failed
         first = next(iter(failed), "")
@@ -149,8 +146,6 @@ class _NoNotebook:
 
 def _run(cell: Cell, names: dict[str, Any], flags: int) -> list[str]:
     """Run statements; one that fails leaves its names unbound, and those that need them say so. Return the errors."""
-    from helper_utils.teaching.verdict import describe_error
-
     file = f"<cell {cell.number}>"
     linecache.cache[file] = (len(cell.text), None, cell.text.splitlines(keepends=True), file)  # for tracebacks
     errors = []

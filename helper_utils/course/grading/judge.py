@@ -10,6 +10,9 @@ from typing import Any
 
 from helper_utils.course.reports.grade import RIGHT, WRONG
 from helper_utils.course.running.processes import end_process, end_with_parent, start_process
+from helper_utils.teaching.codec import decode, encode
+from helper_utils.teaching.registry import UnknownExerciseError, find_exercise
+from helper_utils.teaching.verdict import Outcome, judge_outcomes, too_long_verdict
 
 NO_RESULT = "its process sent something that is no result"
 SECONDS_TO_JUDGE = 120.0  # an answer, the start of the process included
@@ -68,9 +71,6 @@ def run_judge(connection: Connection) -> None:
 
 def describe(name: str) -> dict[str, Any]:
     """Return what an answer's process must know of an exercise: `parameters`, `cases`, `n_cases`; or the `error`."""
-    from helper_utils.teaching.codec import encode
-    from helper_utils.teaching.registry import UnknownExerciseError, find_exercise
-
     try:
         exercise = find_exercise(name)
     except UnknownExerciseError as error:
@@ -93,9 +93,6 @@ def judge(name: str, messages: list[Any], seconds: float | None) -> dict[str, st
     Returns:
         `verdict`, `misconception` and `note`; or the `error` where the messages make no sense.
     """
-    from helper_utils.teaching.registry import find_exercise
-    from helper_utils.teaching.verdict import judge_outcomes, too_long_verdict
-
     exercise = find_exercise(name)
     first, *calls = messages
     try:
@@ -121,10 +118,7 @@ def _note(message: str, evidence: Iterable[Sequence[str]]) -> str:
     return f"{message} ({details})" if details else message
 
 
-def _outcome(message: Any) -> Any:
-    from helper_utils.teaching.codec import decode
-    from helper_utils.teaching.verdict import Outcome
-
+def _outcome(message: Any) -> Outcome:
     return Outcome(
         value=decode(message["value"]),
         error=str(message["error"]),

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from helper_utils.course.lessons import read_lesson, source
 from helper_utils.teaching.registry import checked_by
+from helper_utils.teaching.verdict import is_untouched
 
 MAX_BYTES = 50_000_000  # of a notebook file, pictures included
 MAX_CODE = 1_000_000  # characters of code in it
@@ -260,8 +261,6 @@ def _names_of_checker(cells: list[Cell]) -> set[str]:
 
 def _mark_answers(cell: Cell, checkers: Set[str]) -> dict[str, bool]:
     """Rename `exercise` to `CHECKER` in a cell; return which exercises it answers, and whether with more than dots."""
-    from helper_utils.teaching.verdict import is_untouched
-
     nodes = [node for statement in cell.statements for node in ast.walk(statement)]
     functions = [node for node in nodes if isinstance(node, ast.FunctionDef) and is_untouched(node)]
     untouched = [decorator for function in functions for decorator in function.decorator_list]

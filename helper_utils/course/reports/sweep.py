@@ -166,12 +166,11 @@ class SweepReport:
     def points(self) -> dict[str, list[Point]]:
         """The finite numbers among the recorded values, by name."""
         points: dict[str, list[Point]] = {}
-        for name, result in self.results.items():
-            for value_name, recorded in result.values.items():
-                numbers = [
-                    Point(self.sweep.runs[name], key, value) for key, value in _leaves(recorded) if _finite(value)
-                ]
-                points.setdefault(value_name, []).extend(numbers)
+        for row in self.result_rows:
+            if row["kind"] == "value":
+                of_name = points.setdefault(row["name"], [])
+                if _finite(row["value"]):
+                    of_name.append(Point(self.sweep.runs[row["run"]], row["key"], row["value"]))
         return points
 
     @cached_property
