@@ -125,7 +125,7 @@ def repeated_k_fold(n_examples: int, n_splits: int = 5, *, n_repeats: int = 10, 
     Raises:
         ValueError: As `k_fold`; or there are no repeats.
     """
-    if not isinstance(n_repeats, int | np.integer) or n_repeats < 1:
+    if not is_whole_number(n_repeats) or n_repeats < 1:
         raise ValueError(f"n_repeats must be a whole number, at least 1, not {n_repeats!r}")
     seeds = np.random.SeedSequence(seed).generate_state(n_repeats)
     return [fold for each in seeds for fold in k_fold(n_examples, n_splits, shuffle=True, seed=int(each))]
