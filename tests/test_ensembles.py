@@ -327,6 +327,25 @@ def test_a_bagged_member_is_the_plain_training_on_its_sample():
         torch.testing.assert_close(bag.predict(part.inputs)[member], expected, rtol=1e-4, atol=1e-5)
 
 
+def test_one_call_trains_the_bags_of_several_training_sets():
+    part = two_classes()
+    drawn = torch.tensor([[0, 5, 5, 7, 9, 11, 20, 21, 30, 31], [1, 2, 2, 2, 3, 24, 25, 26, 38, 39]])
+    bag = train_bagged(make_model, part, lr=0.2, seeds=[3, 4], drawn=drawn, n_epochs=3, batch_size=5)
+    assert repr(bag) == "BaggedRuns(2 members, each on 10 draws)"
+    for member, seed in enumerate([3, 4]):
+        sample = Part(part.inputs[drawn[member]], part.targets[drawn[member]])
+        alone = train_many(make_model, sample, lrs=[0.2], seeds=[seed], n_epochs=3, batch_size=5)
+        expected = predict_members(make_model, alone, part.inputs)[0]
+        torch.testing.assert_close(bag.predict(part.inputs)[member], expected, rtol=1e-4, atol=1e-5)
+    for wrong, message in (
+        (drawn[:1], re.escape("drawn must hold integers of shape (2, draws)")),
+        (drawn + 5, "drawn must be from 0 to 39, not 5 to 44"),
+        (drawn[:, :0], "drawn has no draws"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            train_bagged(make_model, part, lr=0.2, seeds=[3, 4], drawn=wrong, n_epochs=1)
+
+
 # -------------------------------------------------------------------------------------------------------- boosting
 
 
@@ -485,6 +504,18 @@ def test_bagging_refuses_no_seeds_and_float_targets():
         train_bagged(make_model, train, lr=0.1, seeds=[], n_epochs=1)
     with pytest.raises(ValueError, match="the targets must be classes"):
         train_bagged(make_model, Part(train.inputs, train.targets.float()), lr=0.1, seeds=[1], n_epochs=1)
+
+
+def test_gradient_boosting_refuses_infinite_inputs_and_other_features():
+    inputs, targets = np.random.default_rng(0).random((20, 3)), np.arange(20) % 2
+    boosting = GradientBoosting("log_loss", n_members=2).fit(inputs, targets)
+    with pytest.raises(ValueError, match=re.escape("inputs must have shape (N, 3), not (20, 2)")):
+        boosting.predict(inputs[:, :2])
+    inputs[4, 1] = np.nan
+    with pytest.raises(ValueError, match="inputs must be finite"):
+        boosting.predict(inputs)
+    with pytest.raises(ValueError, match="inputs must be finite"):
+        GradientBoosting("log_loss").fit(inputs, targets)
 
 
 def test_masks_are_not_taken_for_numbers():

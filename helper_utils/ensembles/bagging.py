@@ -50,16 +50,20 @@ def out_of_bag_probabilities(probabilities: Tensor, drawn: Tensor) -> tuple[Tens
     """
     check_probabilities(probabilities)
     n_members, n_examples, _ = probabilities.shape
+    _check_drawn(drawn, n_members, n_examples)
+    is_out = torch.ones(n_members, n_examples, dtype=probabilities.dtype, device=probabilities.device)
+    is_out.scatter_(1, drawn.to(probabilities.device), 0)
+    n_out = is_out.sum(dim=0)
+    return torch.einsum("mn,mnc->nc", is_out, probabilities) / n_out[:, None], n_out > 0
+
+
+def _check_drawn(drawn: Tensor, n_members: int, n_examples: int) -> None:
     if drawn.ndim != 2 or len(drawn) != n_members or drawn.is_floating_point() or drawn.dtype == torch.bool:
         raise ValueError(
             f"drawn must hold integers of shape ({n_members}, draws), not {drawn.dtype} {tuple(drawn.shape)}"
         )
     if drawn.numel() and not 0 <= int(drawn.min()) <= int(drawn.max()) < n_examples:
         raise ValueError(f"drawn must be from 0 to {n_examples - 1}, not {int(drawn.min())} to {int(drawn.max())}")
-    is_out = torch.ones(n_members, n_examples, dtype=probabilities.dtype, device=probabilities.device)
-    is_out.scatter_(1, drawn.to(probabilities.device), 0)
-    n_out = is_out.sum(dim=0)
-    return torch.einsum("mn,mnc->nc", is_out, probabilities) / n_out[:, None], n_out > 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +72,7 @@ class BaggedRuns:
 
     Attributes:
         parameters: The trained parameters by name, shape (members, ...).
-        drawn: The numbers of the examples that each member drew, shape (members, N).
+        drawn: The numbers of the examples that each member drew, shape (members, draws).
     """
 
     parameters: dict[str, Tensor]
@@ -87,7 +91,13 @@ class BaggedRuns:
 
 
 def train_bagged(
-    make_model: Callable[[], nn.Module], train: Part, *, lr: float, seeds: Sequence[int], **options: Any
+    make_model: Callable[[], nn.Module],
+    train: Part,
+    *,
+    lr: float,
+    seeds: Sequence[int],
+    drawn: Tensor | None = None,
+    **options: Any,
 ) -> BaggedRuns:
     """Train a network on a bootstrap sample for each seed, all at once.
 
@@ -96,10 +106,13 @@ def train_bagged(
         train: The training set; the targets are classes.
         lr: The learning rate.
         seeds: One for each member: of its weights, its sample, and the order of its batches.
+        drawn: The numbers of the examples that each member learns from, shape (members, draws). Left out, each member
+            gets a bootstrap sample of the whole training set. So one call trains the bags of several training sets.
         options: Further arguments of `train_many`, `n_epochs` among them.
 
     Raises:
-        ValueError: There are no seeds, the targets are not integers, or the network has buffers.
+        ValueError: There are no seeds, the targets are not integers, drawn does not hold a row of example numbers for
+            each seed, or the network has buffers.
     """
     if not len(seeds):
         raise ValueError("there are no seeds: give one for each member")
@@ -108,10 +121,14 @@ def train_bagged(
     device = options.get("device", "cpu")
     train = Part(train.inputs.to(device), train.targets.to(device))
     n_examples = len(train.targets)
-    drawn = torch.cat([draw_bootstrap(n_examples, 1, seed) for seed in seeds])
+    if drawn is None:
+        drawn = torch.cat([draw_bootstrap(n_examples, 1, seed) for seed in seeds])
+    _check_drawn(drawn, len(seeds), n_examples)
+    if not drawn.numel():
+        raise ValueError("drawn has no draws: give each member at least one example")
     rows = iter(drawn)
-    # A member sees numbers from 0 to N - 1, and looks up which example it drew there.
-    numbers = Part(torch.arange(n_examples), train.targets)
+    # A member sees numbers from 0 on, and looks up which example it drew there.
+    numbers = Part(torch.arange(drawn.shape[1]), train.targets[drawn[0]])
     runs = train_many(
         lambda: _OnItsSample(make_model(), train, next(rows)),
         numbers,

@@ -166,8 +166,8 @@ class GradientBoosting:
         """Train on inputs of shape (N, features) and targets of shape (N,), arrays or tensors.
 
         Raises:
-            ValueError: An argument of the class is out of its range, the lengths differ, or for log loss the targets
-                are not 0 and 1, each at least once.
+            ValueError: An argument of the class is out of its range, the lengths differ, an input is not finite, or for
+                log loss the targets are not 0 and 1, each at least once.
         """
         from sklearn.tree import DecisionTreeRegressor
 
@@ -175,11 +175,12 @@ class GradientBoosting:
             raise ValueError(f"loss must be 'squared_error' or 'log_loss', not {self.loss!r}")
         if self.n_members < 1 or self.max_depth < 1 or not self.lr > 0:
             raise ValueError(f"n_members and max_depth must be at least 1 and lr above 0, not {self}")
-        features, y = np.asarray(inputs, dtype=np.float32), np.asarray(targets, dtype=np.float64)
+        features, y = np.ascontiguousarray(inputs, dtype=np.float32), np.asarray(targets, dtype=np.float64)
         if features.ndim != 2 or y.shape != (len(features),) or not len(y):
             raise ValueError(
                 f"inputs must have shape (N, features) and targets (N,), not {features.shape} and {y.shape}"
             )
+        _check_finite(features)
         if self.loss == "log_loss":
             if set(np.unique(y)) != {0.0, 1.0}:
                 raise ValueError(f"targets must be 0 and 1, each at least once, not {np.unique(y)[:5].tolist()}")
@@ -191,8 +192,9 @@ class GradientBoosting:
         random_state = np.random.RandomState(self.seed)  # one for all trees, as in scikit-learn
         for _ in range(self.n_members):
             residuals = y - self._means(scores)
-            tree = DecisionTreeRegressor(max_depth=self.max_depth, random_state=random_state).fit(features, residuals)
-            leaves = tree.apply(features)
+            tree = DecisionTreeRegressor(max_depth=self.max_depth, random_state=random_state)
+            tree.fit(features, residuals, check_input=False)  # checked above, once for all trees
+            leaves = tree.tree_.apply(features)
             steps = self._leaf_steps(leaves, residuals, y, tree.tree_.node_count)
             scores = scores + self.lr * steps[leaves]
             self.trees.append((tree, steps))
@@ -202,12 +204,17 @@ class GradientBoosting:
         """Return the scores of the first 1, 2, ... trees, shape (members, N): log odds for log loss.
 
         Raises:
-            ValueError: It is not trained yet.
+            ValueError: It is not trained yet, an input is not finite, or the inputs do not have the features that it
+                was trained with.
         """
         if not self.trees:
             raise ValueError("this GradientBoosting is not trained yet: call fit first")
-        features = np.asarray(inputs, dtype=np.float32)
-        steps = np.stack([steps[tree.apply(features)] for tree, steps in self.trees])
+        features = np.ascontiguousarray(inputs, dtype=np.float32)
+        n_features = self.trees[0][0].n_features_in_
+        if features.ndim != 2 or features.shape[1] != n_features:
+            raise ValueError(f"inputs must have shape (N, {n_features}), not {features.shape}")
+        _check_finite(features)
+        steps = np.stack([steps[tree.tree_.apply(features)] for tree, steps in self.trees])
         return self.first_score + self.lr * steps.cumsum(axis=0)
 
     def predict(self, inputs: Any) -> np.ndarray:
@@ -227,6 +234,11 @@ class GradientBoosting:
         steps = np.zeros(n_nodes)
         np.divide(sums, curvatures, out=steps, where=curvatures > 1e-150)
         return steps
+
+
+def _check_finite(features: np.ndarray) -> None:
+    if not np.isfinite(features).all():
+        raise ValueError("inputs must be finite as 32-bit floats, and one is nan or infinite")
 
 
 def _check_two_classes(inputs: Tensor, targets: Tensor) -> None:

@@ -1,6 +1,8 @@
 """Exercises of the lesson 11_ensembles."""
 
 import math
+import statistics
+from collections import Counter
 
 import torch
 
@@ -72,6 +74,14 @@ def majority_is_wrong(p, n_voters):
     return 1 - majority_accuracy(p, n_voters)
 
 
+def normal_approximation(p, n_voters):
+    """Normal approximation."""
+    if p in (0, 1):
+        return float(p)
+    normal = statistics.NormalDist(n_voters * p, math.sqrt(n_voters * p * (1 - p)))
+    return 1 - normal.cdf(n_voters / 2)
+
+
 def mean_voter(p, n_voters):  # noqa: ARG001
     """Mean voter."""
     return p
@@ -96,6 +106,10 @@ MAJORITY_ACCURACY = Exercise(
         ),
         WrongAnswer(unanimity_left_out, "range leaves out its end, so the case in which all are right is missing."),
         WrongAnswer(majority_is_wrong, "That is how often the majority is wrong. Take the other side."),
+        WrongAnswer(
+            normal_approximation,
+            "A normal distribution is only close to the exact probability. Add up the probabilities of each majority.",
+        ),
         WrongAnswer(mean_voter, "That is one voter's probability. It does not depend on n_voters."),
     ],
     hints=[
@@ -160,6 +174,11 @@ def ties_to_the_highest(predictions):
     return votes.shape[1] - 1 - votes.flip(1).argmax(dim=1)
 
 
+def ties_to_the_first_vote(predictions):
+    """Ties to the first vote."""
+    return torch.tensor([Counter(column.tolist()).most_common(1)[0][0] for column in predictions.T])
+
+
 def votes_over_examples(predictions):
     """Votes over examples."""
     return torch.nn.functional.one_hot(predictions).sum(dim=1).argmax(dim=1)
@@ -200,6 +219,10 @@ VOTE = Exercise(
         WrongAnswer(first_member, "That is the prediction of the first member. All members vote."),
         WrongAnswer(largest_number, "You return the largest class number. The class with most votes is asked for."),
         WrongAnswer(ties_to_the_highest, "Of classes with equally many votes, the lowest number wins."),
+        WrongAnswer(
+            ties_to_the_first_vote,
+            "Of classes with equally many votes you return the one that was voted for first. Return the lowest number.",
+        ),
         WrongAnswer(
             votes_over_examples,
             "You add up the votes over the examples. Add them up over the members, which are the first axis.",
@@ -360,6 +383,16 @@ def bessels_correction(predictions):
     return (predictions - predictions.mean(dim=0)).square().sum(dim=(0, 2)).mean().item() / max(len(predictions) - 1, 1)
 
 
+def var_of_a_sample(predictions):
+    """Var of a sample."""
+    return predictions.var(dim=0).sum(dim=1).mean().item()
+
+
+def one_mean_for_everything(predictions):
+    """One mean for everything."""
+    return (predictions - predictions.mean()).square().sum(dim=2).mean().item()
+
+
 def mean_over_outputs(predictions):
     """Mean over outputs."""
     return (predictions - predictions.mean(dim=0)).square().mean().item()
@@ -410,6 +443,14 @@ DISAGREEMENT = Exercise(
         WrongAnswer(
             bessels_correction, "Divide by the number of members, not by one less: the identity holds for plain means."
         ),
+        WrongAnswer(
+            var_of_a_sample,
+            "var divides by one less than the number of members, so a single member gives nan. Use correction=0.",
+        ),
+        WrongAnswer(
+            one_mean_for_everything,
+            "You subtract one mean of all numbers. Each example and output has its own mean over the members.",
+        ),
         WrongAnswer(mean_over_outputs, "You average over the outputs. Sum the squares over them."),
         WrongAnswer(sum_over_members, "You add up over the members. Take their mean."),
         WrongAnswer(root_taken, "Leave out the root: squared distances are asked for."),
@@ -441,7 +482,7 @@ def out_of_bag(
 
     probabilities: of the training examples, shape (members, N, classes). drawn: the
     numbers of the examples in each member's bootstrap sample, shape (members, draws).
-    Return the shape (N, classes); every example is left out by at least one member.
+    Return the shape (N, classes). The row of an example that every member drew is nan.
     """
     is_out = torch.ones(probabilities.shape[:2])
     for member, sample in enumerate(drawn):
@@ -516,6 +557,20 @@ def anybody_drew_it(probabilities, drawn):
     return (is_out[:, :, None] * probabilities).sum(dim=0) / is_out.sum(dim=0).clamp(min=1)[:, None]
 
 
+def cleared_in_every_row(probabilities, drawn):
+    """Cleared in every row."""
+    is_out = torch.ones(probabilities.shape[:2])
+    is_out[:, drawn] = 0
+    return (is_out[:, :, None] * probabilities).sum(dim=0) / is_out.sum(dim=0)[:, None]
+
+
+def minus_one_for_each_draw(probabilities, drawn):
+    """Minus one for each draw."""
+    counts = torch.stack([sample.bincount(minlength=probabilities.shape[1]) for sample in drawn])
+    is_out = 1.0 - counts
+    return (is_out[:, :, None] * probabilities).sum(dim=0) / is_out.sum(dim=0)[:, None]
+
+
 def places_of_the_sample(probabilities, drawn):
     """Places of the sample."""
     return torch.stack([probabilities[m, sample] for m, sample in enumerate(drawn)]).mean(dim=0)
@@ -538,6 +593,7 @@ OUT_OF_BAG = Exercise(
         (_BAGGED, torch.tensor([[0, 0, 1], [2, 2, 2], [1, 1, 2]])),
         (_BAGGED, torch.tensor([[1, 1, 1], [0, 0, 2], [0, 0, 0]])),
         (_BAGGED.flip(1), torch.tensor([[1, 2, 2], [2, 0, 0], [0, 1, 0]])),
+        (_BAGGED, torch.tensor([[0, 1, 1], [1, 2, 1], [1, 0, 1]])),  # everybody drew example 1
     ],
     wrong_answers=[
         WrongAnswer(
@@ -554,6 +610,14 @@ OUT_OF_BAG = Exercise(
         ),
         WrongAnswer(
             anybody_drew_it, "You drop an example as soon as any member drew it. Ask this for each member separately."
+        ),
+        WrongAnswer(
+            cleared_in_every_row,
+            "is_out[:, drawn] clears what any member drew in the rows of all members. Clear each member's own row.",
+        ),
+        WrongAnswer(
+            minus_one_for_each_draw,
+            "You subtract 1 for each draw, so an example that was drawn twice counts negatively. Drawn is drawn: 0.",
         ),
         WrongAnswer(
             places_of_the_sample,
