@@ -2,7 +2,7 @@
 
 import importlib
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -89,7 +89,7 @@ def captum() -> Any:
 def test_gradients_equal_captums(captum: Any, inplace: bool) -> None:
     model, x = small_network(inplace=inplace).eval(), images()
     reference = small_network().eval()  # captum's hooks do not work with in-place ReLU
-    close = {"rtol": 1e-9, "atol": 1e-12}
+    close: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-12}
     for absolute in (True, False):
         theirs = captum.Saliency(reference).attribute(x.clone().requires_grad_(), target=TARGETS, abs=absolute)
         torch.testing.assert_close(saliency(model, x, target=TARGETS, absolute=absolute), theirs, **close)
@@ -202,17 +202,19 @@ def test_smooth_grad_without_noise_is_the_gradient_and_its_seed_counts() -> None
 
 
 def test_grad_cam_with_average_pooling_is_the_class_activation_map() -> None:
-    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    last = nn.Linear(4, 2)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), last)
     x = images().float()
     ours = grad_cam(model, x, target=1, layer=model[1], relu=False, upsample=False)
     activations = model[1](model[0](x))
-    expected = torch.einsum("c,nchw->nhw", model[4].weight[1], activations) / activations[0, 0].numel()
+    expected = torch.einsum("c,nchw->nhw", last.weight[1], activations) / activations[0, 0].numel()
     torch.testing.assert_close(ours, expected.detach())
 
 
 def test_occlusion_of_a_sum_is_the_patch() -> None:
-    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 1))
-    nn.init.ones_(model[1].weight)
+    linear = nn.Linear(12, 1)
+    nn.init.ones_(linear.weight)
+    model = nn.Sequential(nn.Flatten(), linear)
     x = torch.arange(12.0).view(1, 3, 2, 2)
     ours = occlusion(model, x, target=0, size=1)
     torch.testing.assert_close(ours, x.sum(dim=1))
@@ -317,7 +319,7 @@ def test_rank_correlation_equals_scipys(seed: int, n: int) -> None:
     ours = rank_correlation(a, b)
     for value, x, y in zip(ours, a, b, strict=True):
         if x.unique().numel() > 1 and y.unique().numel() > 1:
-            assert value.item() == pytest.approx(spearmanr(x, y).statistic)
+            assert value.item() == pytest.approx(cast(Any, spearmanr(x, y)).statistic)
         else:
             assert math.isnan(value.item())
 
@@ -346,8 +348,9 @@ def test_randomising_goes_from_the_top_and_keeps_the_model() -> None:
 
 
 def test_deletion_starts_with_the_highest_values() -> None:
-    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
-    model[1].weight.data = torch.tensor([[0.0] * 4, [4.0, 3.0, 2.0, 1.0]])
+    linear = nn.Linear(4, 2, bias=False)
+    model = nn.Sequential(nn.Flatten(), linear)
+    linear.weight.data = torch.tensor([[0.0] * 4, [4.0, 3.0, 2.0, 1.0]])
     x = torch.ones(1, 1, 2, 2)
     true_map = torch.tensor([[[4.0, 3.0], [2.0, 1.0]]])
     curve = deletion_curve(model, x, true_map, target=1, n_steps=4)[0]

@@ -5,19 +5,18 @@ import statistics
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from helper_utils.teaching.registry import Exercise, WrongAnswer
 
 
-def _numbers(seed: int, *shape: int) -> Tensor:
+def _numbers(seed: int, *shape: int) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 # -------------------------------------------------------------------------------------- interpretability.to_heat_map
 
 
-def to_heat_map(gradients: Tensor) -> Tensor:
+def to_heat_map(gradients: torch.Tensor) -> torch.Tensor:
     """Return the sum of the absolute values over the channels, a number for each pixel.
 
     gradients: shape (N, C, H, W). The result has the shape (N, H, W).
@@ -105,7 +104,7 @@ TO_HEAT_MAP = Exercise(
 # ------------------------------------------------------------------------------------- interpretability.inside_share
 
 
-def inside_share(maps: Tensor, masks: Tensor) -> Tensor:
+def inside_share(maps: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """Return the share of each map's absolute sum that lies inside its mask.
 
     maps has the shape (N, H, W), and no map is zero everywhere. masks are bool, of the
@@ -199,7 +198,7 @@ INSIDE_SHARE = Exercise(
 # ------------------------------------------------------------------------------------ interpretability.pointing_hits
 
 
-def pointing_hits(maps: Tensor, masks: Tensor) -> float:
+def pointing_hits(maps: torch.Tensor, masks: torch.Tensor) -> float:
     """Return the share of the images whose largest map value lies inside the mask.
 
     maps has the shape (N, H, W), and each has one largest value. masks are bool, of the
@@ -267,7 +266,7 @@ POINTING_HITS = Exercise(
     answer=pointing_hits,
     right_answers=[hits_by_two_maxima, hits_in_a_loop],
     cases=[
-        (torch.tensor([[[1.0, 2.0], [2.5, 0.5]], [[1.0, 4.0], [2.0, 3.0]]]), torch.stack([_LEFT, _LEFT])),
+        (torch.tensor([[[0.5, 2.0], [2.5, 1.0]], [[1.0, 4.0], [2.0, 3.0]]]), torch.stack([_LEFT, _LEFT])),
         (
             torch.tensor([[[1.0, -2.0], [-3.0, 0.5]], [[0.1, -4.0], [0.2, 0.3]], [[-1.0, -2.0], [-3.0, -4.0]]]),
             torch.stack([_LEFT, _TOP, _CORNER]),
@@ -295,7 +294,11 @@ POINTING_HITS = Exercise(
 # -------------------------------------------------------------------------------- interpretability.path_attributions
 
 
-def path_attributions(gradients: Tensor, inputs: Tensor, baseline: Tensor) -> Tensor:
+def path_attributions(
+    gradients: torch.Tensor,
+    inputs: torch.Tensor,
+    baseline: torch.Tensor,
+) -> torch.Tensor:
     """Return integrated gradients from the gradients at the places of a path.
 
     gradients: shape (n_steps, N, features), the logit's gradients at n_steps evenly
@@ -384,7 +387,7 @@ PATH_ATTRIBUTIONS = Exercise(
 # ------------------------------------------------------------------------------------ interpretability.grad_cam_maps
 
 
-def grad_cam_maps(activations: Tensor, gradients: Tensor) -> Tensor:
+def grad_cam_maps(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
     """Return Grad-CAM maps of a layer, shape (N, h, w).
 
     activations: the layer's output, shape (N, channels, h, w). gradients: those of the
@@ -485,7 +488,11 @@ GRAD_CAM_MAPS = Exercise(
 # --------------------------------------------------------------------------------- interpretability.shuffled_together
 
 
-def shuffled_together(inputs: Tensor, columns: list[int], order: Tensor) -> Tensor:
+def shuffled_together(
+    inputs: torch.Tensor,
+    columns: list[int],
+    order: torch.Tensor,
+) -> torch.Tensor:
     """Return a copy of the inputs in which some columns come from other rows.
 
     inputs: shape (N, features). In row i of the result, the given columns are those of
@@ -593,7 +600,7 @@ SHUFFLED_TOGETHER = Exercise(
 # ------------------------------------------------------------------------------- interpretability.ranks_in_agreement
 
 
-def ranks_in_agreement(a: Tensor, b: Tensor) -> float:
+def ranks_in_agreement(a: torch.Tensor, b: torch.Tensor) -> float:
     """Return Spearman's rank correlation: the correlation of the ranks of two maps.
 
     a and b are 1-D, of the same length, and neither holds a value twice. The rank of a
@@ -687,16 +694,15 @@ RANKS_IN_AGREEMENT = Exercise(
 # ------------------------------------------------------------------------------------- interpretability.cover_pixels
 
 
-def cover_pixels(images: Tensor, maps: Tensor, n_pixels: int) -> Tensor:
+def cover_pixels(images: torch.Tensor, maps: torch.Tensor, n: int) -> torch.Tensor:
     """Return copies of the images, with 0 where the map values are highest.
 
     images: shape (N, C, H, W). maps: shape (N, H, W), no value twice in a map. In each
-    image the n_pixels pixels with the highest values of its map become 0, in all
-    channels.
+    image the n pixels with the highest values of its map become 0, in all channels.
     """
     covered = images.clone().flatten(2)
     for image, values in zip(covered, maps.flatten(1), strict=True):
-        image[:, values.topk(n_pixels).indices] = 0
+        image[:, values.topk(n).indices] = 0
     return covered.view_as(images)
 
 
@@ -777,7 +783,7 @@ COVER_PIXELS = Exercise(
         WrongAnswer(highest_of_all_maps, "One threshold for all maps covers unequal numbers of pixels. Go map by map."),
     ],
     hints=[
-        "values.topk(n_pixels).indices gives the places of the highest values of a flattened map.",
+        "values.topk(n).indices gives the places of the highest values of a flattened map.",
         "Flatten the pixels with images.clone().flatten(2), and set these places to 0 in all channels.",
     ],
     praise="If the map is true, the class's probability falls faster than with pixels covered at random.",
