@@ -706,59 +706,59 @@ def cover_pixels(images: torch.Tensor, maps: torch.Tensor, n: int) -> torch.Tens
     return covered.view_as(images)
 
 
-def covered_by_ranks(images, maps, n_pixels):
+def covered_by_ranks(images, maps, n):
     """By the rank of each pixel."""
     ranks = maps.flatten(1).argsort(dim=1, descending=True).argsort(dim=1).view_as(maps)
-    return torch.where((ranks < n_pixels)[:, None], 0.0, images)
+    return torch.where((ranks < n)[:, None], 0.0, images)
 
 
-def covered_by_multiplying(images, maps, n_pixels):
+def covered_by_multiplying(images, maps, n):
     """By a factor of 0 or 1."""
     kept = torch.ones_like(maps).flatten(1)
-    kept.scatter_(1, maps.flatten(1).topk(n_pixels, dim=1).indices, 0.0)
+    kept.scatter_(1, maps.flatten(1).topk(n, dim=1).indices, 0.0)
     return images * kept.view(len(maps), 1, *maps.shape[1:])
 
 
-def lowest_covered(images, maps, n_pixels):
+def lowest_covered(images, maps, n):
     """The lowest values."""
-    return covered_by_ranks(images, -maps, n_pixels)
+    return covered_by_ranks(images, -maps, n)
 
 
-def only_these_kept(images, maps, n_pixels):
+def only_these_kept(images, maps, n):
     """Everything else is covered."""
-    return images - covered_by_ranks(images, maps, n_pixels)
+    return images - covered_by_ranks(images, maps, n)
 
 
-def one_pixel_more(images, maps, n_pixels):
+def one_pixel_more(images, maps, n):
     """One pixel more."""
-    return covered_by_ranks(images, maps, n_pixels + 1)
+    return covered_by_ranks(images, maps, n + 1)
 
 
-def first_channel_only(images, maps, n_pixels):
+def first_channel_only(images, maps, n):
     """One channel only."""
     changed = images.clone()
-    changed[:, 0] = covered_by_ranks(images, maps, n_pixels)[:, 0]
+    changed[:, 0] = covered_by_ranks(images, maps, n)[:, 0]
     return changed
 
 
-def highest_absolute_values(images, maps, n_pixels):
+def highest_absolute_values(images, maps, n):
     """The highest absolute values."""
-    return covered_by_ranks(images, maps.abs(), n_pixels)
+    return covered_by_ranks(images, maps.abs(), n)
 
 
-def places_of_the_first_map(images, maps, n_pixels):
+def places_of_the_first_map(images, maps, n):
     """The first map for all images."""
-    return covered_by_ranks(images, maps[:1].expand_as(maps), n_pixels)
+    return covered_by_ranks(images, maps[:1].expand_as(maps), n)
 
 
-def brightest_covered(images, maps, n_pixels):  # noqa: ARG001 - that is the mistake
+def brightest_covered(images, maps, n):  # noqa: ARG001 - that is the mistake
     """The strongest pixels of the image."""
-    return covered_by_ranks(images, images.abs().sum(dim=1), n_pixels)
+    return covered_by_ranks(images, images.abs().sum(dim=1), n)
 
 
-def highest_of_all_maps(images, maps, n_pixels):
+def highest_of_all_maps(images, maps, n):
     """One threshold for all maps."""
-    threshold = maps.flatten().topk(n_pixels * len(maps)).values[-1]
+    threshold = maps.flatten().topk(n * len(maps)).values[-1]
     return torch.where((maps >= threshold)[:, None], 0.0, images)
 
 
