@@ -280,6 +280,18 @@ def test_probabilities_are_no_flags_and_angles_are_numbers():
         random_noise(math.inf)
 
 
+def test_boxes_are_whole_pixels_in_their_order_and_may_be_empty_or_reach_beyond_the_image():
+    images = random_images()
+    with pytest.raises(TypeError, match="boxes must be whole pixels"):
+        erase(images, torch.ones(6, 4))
+    with pytest.raises(ValueError, match="but box 5 is"):
+        erase(images, torch.tensor([[1, 1, 1, 1]] * 5 + [[0, 3, 4, 2]]))
+    assert torch.equal(erase(images, torch.tensor([[1, 1, 1, 1]] * 6)), images)
+    pasted, kept = paste_boxes(images, torch.arange(6).roll(1), torch.tensor([[-4, -9, 99, 99]] * 6))
+    assert torch.equal(pasted, images.roll(1, 0))
+    assert kept.eq(0).all()
+
+
 # --------------------------------------------------------------------------------------------------------- labels
 
 
@@ -468,6 +480,10 @@ def test_more_bad_arguments_of_mixing_are_named():
         mix(images, torch.arange(6) - 1, torch.ones(6))
     with pytest.raises(ValueError, match="partners must have the shape"):
         paste_boxes(images, torch.arange(5), torch.zeros(6, 4))
+    with pytest.raises(TypeError, match=r"boxes must be whole pixels, integers, not torch.float32: .*\.long"):
+        paste_boxes(images, torch.arange(6), torch.full((6, 4), 2.5))
+    with pytest.raises(ValueError, match=r"top <= bottom and left <= right, but box 1 is \(5, 0, 2, 4\)"):
+        paste_boxes(images, torch.arange(6), torch.tensor([[0, 0, 2, 2], [5, 0, 2, 4], *[[0, 4, 2, 1]] * 4]))
     with pytest.raises(TypeError, match="classes need one_hot"):
         mixup_pair(images[0], images[1], torch.tensor(1), torch.tensor(2))
     with pytest.raises(ValueError, match="x1 and x2 must have the same shape"):

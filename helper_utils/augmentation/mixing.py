@@ -144,14 +144,15 @@ def paste_boxes(images: Tensor, partners: Tensor, boxes: Tensor) -> tuple[Tensor
     Args:
         images: Shape (N, C, H, W).
         partners: The position of each image's partner, shape (N,), integers.
-        boxes: Top, left, bottom, right of each box, shape (N, 4), integers; the last two are excluded.
+        boxes: Top, left, bottom, right of each box in pixels, shape (N, 4), integers; the last two are excluded. A box
+            may reach beyond the image: only the part inside is pasted.
 
     Returns:
         The new images, and lam: the share of the pixels that are each image's own, shape (N,).
 
     Raises:
-        TypeError: The images are integers, or the partners are not.
-        ValueError: A shape is wrong, or a partner is not in the batch.
+        TypeError: The images are integers, or the partners or the boxes are not.
+        ValueError: A shape is wrong, a partner is not in the batch, or a box is upside down.
     """
     check_images(images)
     if partners.shape != (len(images),):

@@ -4,11 +4,12 @@ Images are float tensors of shape (N, C, H, W) on any device. Each function retu
 what the function of the same purpose in `torchvision.transforms.v2.functional` does with these parameters.
 """
 
+import functools
 import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample, pad
+from torch.nn.functional import grid_sample, pad
 
 GREY = (0.2989, 0.587, 0.114)
 """The shares of red, green and blue in the grey value of a pixel, as torchvision has them."""
@@ -108,15 +109,26 @@ def rotate(images: Tensor, degrees: Tensor) -> Tensor:
     check_images(images)
     if not len(images):
         return images.clone()
-    if not bool(degrees.isfinite().all()):
+    if not float(degrees.abs().max()) < math.inf:  # written so that NaN is refused as well
         raise ValueError("degrees must be finite numbers, but hold NaN or infinity")
     angles = _for_each("degrees", degrees, images).flatten().to(images.dtype) * (math.pi / 180)
     height, width = images.shape[2:]
-    cos, sin, zero = angles.cos(), angles.sin(), torch.zeros_like(angles)
     # The grid says for each new pixel where it was: the inverse of the turn, in units of half the width and height.
-    rows = [torch.stack([cos, -sin * height / width, zero], 1), torch.stack([sin * width / height, cos, zero], 1)]
-    grid = affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
+    turns = torch.stack([angles.cos(), angles.sin()], dim=1)
+    grid = (turns @ _places(height, width, images.dtype, images.device)).view(-1, height, width, 2)
     return grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+@functools.lru_cache(maxsize=16)
+def _places(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return what the cosine and the sine of a turn multiply to give the place of each pixel, shape (2, H * W * 2).
+
+    The last axis runs over the pixels, and for each over x and y, from -1 to 1 between the image's edges.
+    """
+    y = ((torch.arange(height, dtype=dtype, device=device) * 2 + 1) / height - 1).view(-1, 1).expand(height, width)
+    x = ((torch.arange(width, dtype=dtype, device=device) * 2 + 1) / width - 1).expand(height, width)
+    of_cosine, of_sine = (x, y), (-y * height / width, x * width / height)
+    return torch.stack([torch.stack(of_cosine, dim=-1), torch.stack(of_sine, dim=-1)]).flatten(1)
 
 
 def erase(images: Tensor, boxes: Tensor, value: float = 0.0) -> Tensor:
@@ -124,12 +136,13 @@ def erase(images: Tensor, boxes: Tensor, value: float = 0.0) -> Tensor:
 
     Args:
         images: Shape (N, C, H, W).
-        boxes: Top, left, bottom, right of each image's box, shape (N, 4), integers; the last two are excluded.
+        boxes: Top, left, bottom, right of each image's box in pixels, shape (N, 4), integers; the last two are
+            excluded. A box may be empty, and may reach beyond the image.
         value: What is put there; 0 is the mean colour of normalised images.
 
     Raises:
-        TypeError: The images are integers.
-        ValueError: A shape is wrong.
+        TypeError: The images are integers, or the boxes are not.
+        ValueError: A shape is wrong, or a box is upside down.
     """
     check_images(images)
     return torch.where(inside(boxes, images), torch.as_tensor(value, dtype=images.dtype, device=images.device), images)
@@ -143,10 +156,21 @@ def inside(boxes: Tensor, images: Tensor) -> Tensor:
         images: Shape (N, C, H, W).
 
     Raises:
-        ValueError: The boxes do not have the shape (N, 4).
+        TypeError: The boxes are not integers.
+        ValueError: The boxes do not have the shape (N, 4), or a bottom is above its top or a right edge left of its
+            left one.
     """
     if boxes.shape != (len(images), 4):
         raise ValueError(f"the boxes must have the shape ({len(images)}, 4), not {tuple(boxes.shape)}")
+    if boxes.is_floating_point() or boxes.dtype == torch.bool:
+        raise TypeError(f"boxes must be whole pixels, integers, not {boxes.dtype}: round them and convert with .long()")
+    upside_down = (boxes[:, 2:] < boxes[:, :2]).any(dim=1)
+    if bool(upside_down.any()):
+        i = int(upside_down.int().argmax())
+        raise ValueError(
+            f"a box is (top, left, bottom, right) with top <= bottom and left <= right, but box {i} is "
+            f"{tuple(boxes[i].tolist())}"
+        )
     top, left, bottom, right = boxes.to(images.device).view(-1, 4, 1, 1, 1).unbind(1)
     row = torch.arange(images.shape[2], device=images.device).view(-1, 1)
     column = torch.arange(images.shape[3], device=images.device)
