@@ -44,7 +44,9 @@ from helper_utils.search_strategies import (
     train_populations,
     trials_for_chance,
 )
+from helper_utils.search_strategies.gaussian_process import _log_likelihoods
 from helper_utils.search_strategies.halving import rung_epochs
+from helper_utils.search_strategies.population import Populations
 
 # ---------------------------------------------------------------------------------------------------------- spaces
 
@@ -200,6 +202,18 @@ def test_a_bayesian_search_finds_a_peak_and_repeats_itself():
     np.testing.assert_array_equal(trials.points, bayesian_search(peak, 3, 30, seed=0).points)
 
 
+def test_likelihoods_of_many_settings_at_once_are_those_of_one_by_one():
+    rng = np.random.default_rng(0)
+    points, scores = rng.random((12, 3)), rng.standard_normal(12)
+    scales, noises = rng.uniform(0.2, 3, (5, 3)), rng.uniform(1e-4, 0.1, 5)
+    squares = (points[:, None] - points) ** 2
+    expected = [
+        GaussianProcess(matern52(scale), noise).fit(points, scores).log_likelihood()
+        for scale, noise in zip(scales, noises, strict=True)
+    ]
+    assert _log_likelihoods(squares, scores, scales, noises) == pytest.approx(expected, rel=1e-6)
+
+
 def test_equal_scores_do_not_stop_a_bayesian_search():
     assert len(bayesian_search(lambda _: 1.0, 2, 20, seed=0).scores) == 20
 
@@ -238,6 +252,13 @@ def test_a_parzen_density_is_the_mean_of_its_bells_and_a_flat_one(centres, width
     np.testing.assert_allclose(
         parzen_density(x, centres, width), np.mean([*bells, np.ones(7)], axis=0), rtol=1e-9, atol=1e-12
     )
+
+
+def test_a_parzen_search_stays_at_the_end_where_the_peak_is():
+    for seed in range(10):
+        later = parzen_search(lambda x: -x, 40, seed=seed).points[20:, 0]
+        assert ((later >= 0) & (later <= 1)).all()
+        assert (later > 0.9).mean() <= 0.1  # they do not leave at 0 to come back at 1
 
 
 def test_a_parzen_search_crowds_around_the_peak():
@@ -476,6 +497,23 @@ def test_without_exchange_the_rates_stay_and_a_given_schedule_gives_the_same():
     assert torch.equal(trained.val_losses, again.val_losses)
     assert (trained.val_losses[:, :, -1] < trained.val_losses[:, :, 0]).all()
     assert torch.equal(trained.schedules()[0], torch.full((3,), 1.0, dtype=torch.float64))
+
+
+def test_the_test_set_judges_and_changes_nothing():
+    call = partial(train_populations, linear_model, blobs(0), blobs(1), seeds=[1, 2], n_steps=5, n_rounds=3)
+    lrs = [[0.01, 0.1, 1.0, 0.001]] * 2
+    trained, without = call(lrs=lrs, test=blobs(1)), call(lrs=lrs)
+    assert without.test_losses is None
+    assert trained.test_losses is not None
+    assert torch.equal(trained.test_losses, trained.val_losses[:, :, -1])  # here both are the same examples
+    assert torch.equal(trained.lrs, without.lrs)
+
+
+def test_a_diverged_member_is_no_winner():
+    lrs, losses = torch.tensor([[[0.1, 0.2], [0.3, 0.4]]]), torch.tensor([[[1.0, 0.5], [2.0, math.nan]]])
+    stay = torch.tensor([[[0, 0], [1, 1]]])
+    populations = Populations(lrs=lrs, sources=stay, val_losses=losses, val_accuracies=losses)
+    assert torch.equal(populations.schedules(), torch.tensor([[0.1, 0.2]]))
 
 
 def test_bad_populations_of_networks_are_refused():

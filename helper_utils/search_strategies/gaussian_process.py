@@ -242,12 +242,32 @@ def _finite_score(objective: Callable[[Array], float], point: Array) -> float:
 
 def _most_probable(points: Array, scores: Array, scales: Array, noise: float) -> tuple[Array, float]:
     """Change the noise and each length scale in turn to the value under which the scores are most probable."""
+    squares = (points[:, None] - points) ** 2  # (N, N, D): computed once for all options
 
-    def likelihood(scales: Array, noise: float) -> float:
-        return GaussianProcess(matern52(scales), noise).fit(points, scores).log_likelihood()
+    def best(options: Array, noises: Array) -> int:
+        return int(_log_likelihoods(squares, scores, options, noises).argmax())
 
-    noise = max(NOISES, key=lambda value: likelihood(scales, value))
+    noise = NOISES[best(np.tile(scales, (len(NOISES), 1)), np.array(NOISES))]
     for i in range(len(scales)):
-        options = [np.concatenate([scales[:i], [value], scales[i + 1 :]]) for value in LENGTH_SCALES]
-        scales = max(options, key=lambda option: likelihood(option, noise))
+        options = np.tile(scales, (len(LENGTH_SCALES), 1))
+        options[:, i] = LENGTH_SCALES
+        scales = options[best(options, np.full(len(options), noise))]
     return scales, noise
+
+
+def _log_likelihoods(squares: Array, scores: Array, scales: Array, noises: Array) -> Array:
+    """Return what `GaussianProcess(matern52(scales[k]), noises[k]).fit(...).log_likelihood()` is, for all k at once.
+
+    Args:
+        squares: The squared differences of the points in each coordinate, shape (N, N, D).
+        scores: Shape (N,).
+        scales: Length scales, shape (K, D).
+        noises: Shape (K,).
+    """
+    n = len(scores)
+    distances = np.sqrt(5 * np.moveaxis(squares @ (1 / scales**2).T, 2, 0))
+    covariances = (1 + distances + distances**2 / 3) * np.exp(-distances) + noises[:, None, None] * np.eye(n)
+    roots = np.linalg.cholesky(covariances)
+    weighted = np.linalg.solve(covariances, np.tile(scores[:, None], (len(scales), 1, 1)))[:, :, 0]
+    log_roots = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
+    return -weighted @ scores / 2 - log_roots - n / 2 * math.log(2 * math.pi)

@@ -179,8 +179,9 @@ def median_pruning(curves: Any, *, n_warmup_epochs: int = 1, n_startup_trials: i
     """Return after how many epochs each trial stops, if a trial below the median of the earlier ones is stopped.
 
     Trials run one after the other. After an epoch a trial is stopped if its best score so far is below the median of
-    the scores that the earlier trials had after the same epoch, pruned ones up to where they stopped. (Golovin et al.,
-    2017, take the running averages of the completed trials.)
+    the scores that the earlier trials had after the same epoch. That is the rule of Optuna's `MedianPruner`, except
+    that pruned trials count here as well, up to where they stopped; Optuna takes completed trials only. It is not the
+    rule of Golovin et al. (2017), who compare with the median of the completed trials' running averages.
 
     Args:
         curves: The score of each trial after each epoch, shape (trials, epochs); higher is better.

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 from helper_utils.search_strategies.gaussian_process import Trials
 
@@ -46,6 +47,9 @@ def parzen_search(
 ) -> Trials:
     """Search [0, 1] for a high score: try what is common among good trials and rare among the others.
 
+    Of 25 candidates the one with the largest ratio of the two densities is tried: 24 from bell curves around good
+    trials, cut off at 0 and 1, and one from anywhere.
+
     Args:
         objective: Returns the score of a place in [0, 1].
         n_trials: How many places to try.
@@ -71,7 +75,11 @@ def parzen_search(
         order = np.argsort(scores)[::-1]
         n_good = math.ceil(good_share * len(tried))
         good, rest = np.array(tried)[order[:n_good]], np.array(tried)[order[n_good:]]
-        candidates = np.append(rng.choice(good, 24) + width * rng.standard_normal(24), rng.random()) % 1
+        centres = rng.choice(good, 24)
+        # Bell curves that are cut off at 0 and 1: a candidate never leaves at one end to come back at the other.
+        below, above = ndtr(-centres / width), ndtr((1 - centres) / width)
+        near = centres + width * ndtri(below + rng.random(24) * (above - below))
+        candidates = np.append(near.clip(0, 1), rng.random())
         ratio = parzen_density(candidates, good, width) / parzen_density(candidates, rest, width)
         tried.append(float(candidates[ratio.argmax()]))
         scores.append(float(objective(tried[-1])))

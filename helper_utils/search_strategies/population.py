@@ -27,19 +27,21 @@ class Populations:
         sources: Whose weights each member continued after each round, shape (populations, members, rounds).
         val_losses: After each round, before the exchange, in nats, shape (populations, members, rounds).
         val_accuracies: Likewise, in [0, 1].
+        test_losses: After the last round, in nats, shape (populations, members); None without a test set.
     """
 
     lrs: Tensor
     sources: Tensor
     val_losses: Tensor
     val_accuracies: Tensor
+    test_losses: Tensor | None = None
 
     def schedules(self) -> Tensor:
         """Return the rates that led to the best last loss of each population, shape (populations, rounds).
 
         They are those of the line of ancestors: where a member copied another one, the other one's rates before.
         """
-        member = self.val_losses[:, :, -1].argmin(dim=1)
+        member = self.val_losses[:, :, -1].nan_to_num(torch.inf).argmin(dim=1)  # argmin would take a nan for the least
         rows = torch.arange(len(member))
         rates = []
         for i in range(self.lrs.shape[2] - 1, -1, -1):
@@ -97,6 +99,7 @@ def train_populations(
     batch_size: int = 32,
     exchange: Exchange | None = copy_the_best,
     n_rounds: int | None = None,
+    test: Part | None = None,
 ) -> Populations:
     """Train populations by SGD, all members of all of them at the same time, and exchange after each round.
 
@@ -111,6 +114,7 @@ def train_populations(
         batch_size: Examples of a step, drawn with replacement.
         exchange: What happens between two rounds; None for nothing.
         n_rounds: How many rounds.
+        test: Evaluated once, after the last round, if given; no exchange looks at it.
 
     Raises:
         ValueError: A shape or a number does not fit.
@@ -149,7 +153,8 @@ def train_populations(
         kept["sources"].append(sources)
         kept["val_losses"].append(val_losses)
         kept["val_accuracies"].append(accuracies)
-    return Populations(**{name: torch.stack(values, dim=2) for name, values in kept.items()})
+    test_losses = None if test is None else _evaluate(weights, losses_of, test, now.shape)[0]
+    return Populations(**{name: torch.stack(values, dim=2) for name, values in kept.items()}, test_losses=test_losses)
 
 
 def _stack(make_model: Callable[[], nn.Module], seeds: Sequence[int], n_members: int) -> tuple[dict, Callable]:
