@@ -384,6 +384,9 @@ def test_runs_without_regularizers_are_those_of_train_many():
     short = train_settings([Setting()], train, val, seeds=[3], n_epochs=1, n_classes=3, batch_size=10)
     assert short.test_losses.shape == (1, 1, 0)
     assert repr(ours) == "SettingRuns(2 settings x 2 seeds x 3 epochs)"
+    at_the_end = run([Setting(), Setting(weight_decay=2.0)], lr=0.01, batch_size=10, every_epoch=False)
+    for name in ("val_losses", "val_accuracies", "test_losses", "test_accuracies"):
+        torch.testing.assert_close(getattr(at_the_end, name), getattr(ours, name)[:, :, -1:])
 
 
 def test_each_run_has_its_own_decay_on_the_matrices_only():

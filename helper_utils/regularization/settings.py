@@ -80,6 +80,7 @@ def train_settings(
     n_classes: int = 10,
     lr: float = 0.003,
     batch_size: int = 50,
+    every_epoch: bool = True,
     device: Device = "cpu",
 ) -> SettingRuns:
     """Train a network with one hidden layer by AdamW for each pair of a setting and a seed, all at the same time.
@@ -98,6 +99,8 @@ def train_settings(
         n_classes: The number of classes.
         lr: The learning rate.
         batch_size: Examples a step.
+        every_epoch: Whether to evaluate after each epoch. False evaluates only after the last one, which is faster:
+            the axis of the epochs then has one entry.
         device: Where to train.
 
     Raises:
@@ -115,7 +118,12 @@ def train_settings(
     of_each_run = [setting for setting in settings for _ in seeds]
     remaining = iter(of_each_run)  # train_many makes the network of one run after the other
     decays = torch.tensor([setting.weight_decay for setting in of_each_run], device=device)
-    tested: list[tuple[Tensor, Tensor]] = []
+    evaluated: list[list[tuple[Tensor, Tensor]]] = []  # for each epoch the losses and accuracies on each part
+    parts = [val] if test is None else [val, test]
+
+    def evaluate_parts(evaluate: Callable[[Part], tuple[Tensor, Tensor]]) -> None:
+        evaluated.append([evaluate(part) for part in parts])
+
     runs = train_many(
         lambda: _RegularizedNetwork(next(remaining), train.inputs.shape[1], n_hidden, n_classes),
         train,
@@ -125,20 +133,20 @@ def train_settings(
         batch_size=batch_size,
         make_optimizer=partial(_AdamWithDecays, decays=decays),
         loss_fcn=_penalised_loss,
-        val=val,
-        after_epoch=None if test is None else lambda evaluate: tested.append(evaluate(test)),
+        after_epoch=evaluate_parts if every_epoch else None,
         device=device,
     )
+    if not every_epoch:
+        evaluate_parts(runs.evaluate)
     shape = (len(settings), len(seeds))
     trained = [values.view(shape) for values in runs.evaluate(train)]
+    curves = [
+        torch.stack([epoch[part][measure] for epoch in evaluated], dim=2).view(*shape, -1)
+        for part in range(len(parts))
+        for measure in (0, 1)  # loss, accuracy
+    ]
     nothing = torch.empty(*shape, 0)
-    return SettingRuns(
-        runs.val_losses.view(*shape, -1),
-        runs.val_accuracies.view(*shape, -1),
-        torch.stack([loss for loss, _ in tested], dim=2).view(*shape, -1) if tested else nothing,
-        torch.stack([accuracy for _, accuracy in tested], dim=2).view(*shape, -1) if tested else nothing,
-        *trained,
-    )
+    return SettingRuns(*curves, *[nothing] * (4 - len(curves)), *trained)
 
 
 class _RegularizedNetwork(nn.Module):

@@ -868,6 +868,12 @@ def precision_of_pixels(predicted, masks):
     return torch.where(size == 0, 1.0, both / size.clamp_min(1)).mean().item()
 
 
+def empty_is_nan(predicted, masks):
+    """0 / 0 where both masks are empty."""
+    intersection, union = (predicted & masks).sum(dim=(1, 2)), (predicted | masks).sum(dim=(1, 2))
+    return (intersection / union).mean().item()
+
+
 def empty_counts_as_zero(predicted, masks):
     """An image without object and prediction counts as 0."""
     both, union = (predicted & masks).sum(dim=(1, 2)), (predicted | masks).sum(dim=(1, 2))
@@ -914,6 +920,7 @@ INTERSECTION_OVER_UNION = Exercise(
         WrongAnswer(recall_of_pixels, "You divide by the object's size. Divide by the union of both masks."),
         WrongAnswer(precision_of_pixels, "You divide by the predicted size. Divide by the union of both masks."),
         WrongAnswer(empty_counts_as_zero, "Two empty masks agree: such an image counts as 1."),
+        WrongAnswer(empty_is_nan, "Your result is nan: an image with two empty masks gives 0 / 0. Let it count as 1."),
         WrongAnswer(both_over_sizes, "The sum of both sizes counts the intersection twice. Use the union."),
     ],
     hints=[
