@@ -526,7 +526,7 @@ def test_shared_values_keep_zeros_and_are_means():
 @given(st.lists(st.booleans(), min_size=1, max_size=30), st.integers(1, 4))
 @settings(max_examples=20, deadline=None)
 def test_decisions_equal_those_of_torchs_scaler(finite: list[bool], interval: int):
-    options = {"init_scale": 1024.0, "growth_interval": interval}
+    options: dict[str, Any] = {"init_scale": 1024.0, "growth_interval": interval}
     parameters = [nn.Parameter(torch.ones(2)) for _ in range(2)]
     ours, theirs = LossScaler(**options), torch.amp.GradScaler("cpu", **options)
     optimizers = [torch.optim.SGD([parameter], lr=0.1) for parameter in parameters]

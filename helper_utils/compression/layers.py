@@ -14,7 +14,9 @@ def weight_layers(model: nn.Module) -> dict[str, nn.Module]:
     Raises:
         ValueError: There are none.
     """
-    layers = {name: module for name, module in model.named_modules() if isinstance(module, COMPRESSIBLE)}
+    layers: dict[str, nn.Module] = {
+        name: module for name, module in model.named_modules() if isinstance(module, COMPRESSIBLE)
+    }
     if not layers:
         raise ValueError(f"{type(model).__name__} has no linear layer and no convolution: there is nothing to compress")
     return layers

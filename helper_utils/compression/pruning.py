@@ -1,6 +1,7 @@
 """Single weights set to zero: which ones, how many and when, and how they stay zero while training goes on."""
 
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -107,6 +108,8 @@ def gradual_amount(step: int, n_steps: int, final: float, *, start: float = 0.0)
 class _Masked(nn.Module):
     """What makes a weight of its trained values: a product with the mask, which is a buffer."""
 
+    mask: Tensor
+
     def __init__(self, mask: Tensor) -> None:
         super().__init__()
         self.register_buffer("mask", mask)
@@ -160,7 +163,7 @@ def _own_class(layer: nn.Module) -> None:
     """Give a layer its own copy of its class: torch removes the property from the class, which deep copies share."""
     cls = type(layer)
     members = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")}
-    layer.__class__ = type(cls.__name__, cls.__bases__, members)
+    layer.__class__ = cast(type[nn.Module], type(cls.__name__, cls.__bases__, members))
 
 
 def sparsity(model: nn.Module) -> float:

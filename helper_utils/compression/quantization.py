@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -115,7 +115,7 @@ def fake_quantize(
 
 
 def _is_batched(x: Tensor) -> bool:
-    return torch._C._functorch.is_batchedtensor(x)
+    return cast(Any, torch._C)._functorch.is_batchedtensor(x)
 
 
 def check_bits(n_bits: int) -> None:

@@ -82,7 +82,11 @@ def fold_norms(model: nn.Sequential) -> nn.Sequential:
         if not isinstance(module, _NORMS):
             layers.append(copy.deepcopy(module))
             continue
-        if not layers or not isinstance(layers[-1], nn.Conv2d | nn.Linear):
+        before = layers[-1] if layers else None
+        if isinstance(before, nn.Conv2d):
+            layers[-1] = fold_batch_norm(before, module)
+        elif isinstance(before, nn.Linear):  # noqa: SIM114 - the type checker needs the two apart
+            layers[-1] = fold_batch_norm(before, module)
+        else:
             raise ValueError(f"{type(module).__name__} does not directly follow a convolution or a linear layer")
-        layers[-1] = fold_batch_norm(layers[-1], module)
     return nn.Sequential(*layers).eval()
