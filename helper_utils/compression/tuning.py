@@ -83,9 +83,9 @@ def fold_norms(model: nn.Sequential) -> nn.Sequential:
             layers.append(copy.deepcopy(module))
             continue
         before = layers[-1] if layers else None
-        if isinstance(before, nn.Conv2d):
+        if isinstance(before, nn.Conv2d):  # noqa: SIM114 - the type checker needs the two apart
             layers[-1] = fold_batch_norm(before, module)
-        elif isinstance(before, nn.Linear):  # noqa: SIM114 - the type checker needs the two apart
+        elif isinstance(before, nn.Linear):
             layers[-1] = fold_batch_norm(before, module)
         else:
             raise ValueError(f"{type(module).__name__} does not directly follow a convolution or a linear layer")
