@@ -55,7 +55,9 @@ def export_onnx(model: nn.Module, path: str | Path, example: Tensor) -> Path:
     return Path(path)
 
 
-def quantize_onnx(path: str | Path, out: str | Path, calibration: Tensor, *, per_channel: bool = True) -> Path:
+def quantize_onnx(
+    path: str | Path, out: str | Path, calibration: Tensor, *, per_channel: bool = True, reduce_range: bool = True
+) -> Path:
     """Write the int8 form of an ONNX file: weights int8, activations uint8 with ranges from calibration data.
 
     Args:
@@ -63,6 +65,8 @@ def quantize_onnx(path: str | Path, out: str | Path, calibration: Tensor, *, per
         out: The new file.
         calibration: A batch of inputs: training images, never the test set.
         per_channel: Whether each output has its own scale.
+        reduce_range: Whether weights have 7 bits. On processors with AVX2 and without VNNI, products of 8-bit numbers
+            are added in 16 bits, and overflow in silence if both factors use their whole range.
 
     Raises:
         ModuleNotFoundError: onnx or onnxruntime is not installed.
@@ -81,7 +85,7 @@ def quantize_onnx(path: str | Path, out: str | Path, calibration: Tensor, *, per
     logging.getLogger().setLevel(logging.ERROR)  # it recommends a step that changes nothing for these networks
     try:
         quantize_static(
-            str(path), str(out), Reader(), per_channel=per_channel,
+            str(path), str(out), Reader(), per_channel=per_channel, reduce_range=reduce_range,
             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
         )  # fmt: skip
     finally:
