@@ -2,10 +2,11 @@
 
 Pruning: `magnitude_masks`, `random_masks`, `two_of_four_mask`, `with_masks`, `remove_masks`, `gradual_amount`; whole
 filters: `zero_filters` and `shrink`. Quantization: `quantize`, `dequantize`, `fake_quantize`, `find_range`,
-`pack_int4`, `quantize_weights`, `QuantizedActivations`. Sizes: `stored_bytes`, `pack_model`, `unpack_model`. Low rank:
-`low_rank`. Coding: `share_values`, `huffman_lengths`, `entropy`. Mixed precision: `LossScaler`. Training of several
-networks at once: `tune_together`, `fold_norms`. Files that other programs run: `export_onnx`, `quantize_onnx`,
-`OnnxModel`; `quantize_torchao`, `quantize_pt2e`. These need the optional packages of the extra `compression`.
+`pack_int4`, `quantize_weights`, `QuantizedActivations`. Sizes: `stored_bytes`, `saved_bytes`, `pack_model`,
+`unpack_model`. Low rank: `low_rank`. Coding: `share_values`, `huffman_lengths`, `entropy`. Mixed precision:
+`LossScaler`. Training of several networks at once: `tune_together`, `fold_norms`. Files that other programs run:
+`export_onnx`, `quantize_onnx`, `OnnxModel`; `quantize_torchao`, `quantize_pt2e`. These need the optional packages of
+the extra `compression`.
 """
 
 from helper_utils.compression.coding import entropy as entropy
@@ -19,6 +20,7 @@ from helper_utils.compression.deployment import quantize_torchao as quantize_tor
 from helper_utils.compression.deployment import why_not as why_not
 from helper_utils.compression.factorization import low_rank as low_rank
 from helper_utils.compression.files import pack_model as pack_model
+from helper_utils.compression.files import saved_bytes as saved_bytes
 from helper_utils.compression.files import stored_bytes as stored_bytes
 from helper_utils.compression.files import unpack_model as unpack_model
 from helper_utils.compression.filters import shrink as shrink

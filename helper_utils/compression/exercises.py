@@ -125,10 +125,10 @@ def csr_bytes(weight: torch.Tensor) -> int:
     return n_values * (4 + 4) + (len(weight) + 1) * 4
 
 
-def by_torchs_own_csr(weight):
-    """The lengths of torch's three arrays."""
-    sparse = weight.to_sparse_csr()
-    return 4 * (sparse.values().numel() + sparse.col_indices().numel() + sparse.crow_indices().numel())
+def by_the_places(weight):
+    """The rows and columns of what is not 0."""
+    rows, columns = weight.nonzero(as_tuple=True)
+    return 4 * (len(rows) + len(columns) + weight.shape[0] + 1)
 
 
 def row_by_row(weight):
@@ -197,7 +197,7 @@ CSR_BYTES = Exercise(
     ],
     praise="With it the next figure shows from which sparsity on the sparse form is smaller.",
     difficulty=2,
-    right_answers=[by_torchs_own_csr, row_by_row],
+    right_answers=[by_the_places, row_by_row],
 )
 
 # ----------------------------------------------------------------------------------------- compression.gradual_share
@@ -618,7 +618,12 @@ SCALE_AND_ZERO_POINT = Exercise(
 # ----------------------------------------------------------------------------------------- compression.pass_gradient
 
 
-def pass_gradient(gradient: torch.Tensor, weight: torch.Tensor, scale: float, n_bits: int) -> torch.Tensor:
+def pass_gradient(
+    gradient: torch.Tensor,
+    weight: torch.Tensor,
+    scale: float,
+    n_bits: int,
+) -> torch.Tensor:
     """Return the straight-through gradient of the float32 weight.
 
     gradient: of the rounded weight. It passes unchanged where weight / scale lies in
@@ -722,7 +727,12 @@ PASS_GRADIENT = Exercise(
 # --------------------------------------------------------------------------------------- compression.smallest_within
 
 
-def smallest_within(accuracies: dict[str, list[float]], sizes: dict[str, int], reference: str, margin: float) -> str:
+def smallest_within(
+    accuracies: dict[str, list[float]],
+    sizes: dict[str, int],
+    reference: str,
+    margin: float,
+) -> str:
     """Return the smallest model whose loss of accuracy is surely within a margin.
 
     accuracies: of each model, one for each seed, the seeds in the same order. The loss
@@ -994,7 +1004,12 @@ ENTROPY_BITS = Exercise(
 # -------------------------------------------------------------------------------------------- compression.next_scale
 
 
-def next_scale(scale: float, good_steps: int, found_inf: bool, interval: int) -> tuple[float, int]:
+def next_scale(
+    scale: float,
+    good_steps: int,
+    found_inf: bool,
+    interval: int,
+) -> tuple[float, int]:
     """Return the scale of the next step, and how many good steps in a row there were.
 
     If a gradient was not finite (found_inf), the scale is halved and the count starts

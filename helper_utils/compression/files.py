@@ -42,6 +42,13 @@ def stored_bytes(x: Tensor, form: str = "dense", *, index_bytes: int = 4) -> int
     raise ValueError(f"the form must be one of {', '.join(FORMATS)}, not {form!r}")
 
 
+def saved_bytes(model: nn.Module) -> int:
+    """Return the length of the file that `torch.save` writes for a network's `state_dict`, in bytes."""
+    file = io.BytesIO()
+    torch.save(model.state_dict(), file)
+    return len(file.getvalue())
+
+
 def pack_model(model: nn.Module, n_bits: int = 32, *, per_channel: bool = True, zipped: bool = False) -> bytes:
     """Return a file's content from which `unpack_model` makes the network again.
 
