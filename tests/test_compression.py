@@ -554,7 +554,7 @@ def test_the_scaler_divides_before_it_clips_and_refuses():
         LossScaler().step(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=1.0))
     for options in ({"init_scale": 0.0}, {"growth_factor": 1.0}, {"backoff_factor": 1.0}, {"growth_interval": 0}):
         with pytest.raises(ValueError, match="init_scale must be above 0"):
-            LossScaler(**options)
+            LossScaler(**cast(Any, options))
 
 
 # --------------------------------------------------------------------------------------------------------- deployment
