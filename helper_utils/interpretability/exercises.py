@@ -901,7 +901,7 @@ def passes_all_checks(results: dict[str, dict[str, list[float]]]) -> list[str]:
     for name, r in results.items():
         localises = all(a > b for a, b in zip(r["inside"], r["other"], strict=True))
         deletes = all(a < b for a, b in zip(r["deletion"], r["random"], strict=True))
-        if localises and deletes and statistics.fmean(r["randomised"]) < 0.5:
+        if localises and deletes and sum(r["randomised"]) / len(r["randomised"]) < 0.5:
             passed.append(name)
     return passed
 
@@ -1014,7 +1014,7 @@ PASSES_ALL_CHECKS = Exercise(
         WrongAnswer(one_check_is_enough, "A method has to pass all three checks."),
     ],
     hints=[
-        "Go through results.items(), and write each check as one line with all(...) or statistics.fmean.",
+        "Go through results.items(), and write each check as one line with all(...) or sum(...) / len(...).",
         "zip pairs inside with other, and deletion with random. Append the name if all three hold.",
     ],
     praise="A heat map that passes has survived three ways to be wrong, which does not prove that it is right.",
