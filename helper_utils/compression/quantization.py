@@ -61,17 +61,10 @@ def quantize(
     check_bits(n_bits)
     check_floating(x)
     x = x.detach().float() if x.dtype in (torch.float16, torch.bfloat16) else x.detach()
-    low, high = _range(x, per_channel, limits)
-    if symmetric:
-        largest = 2 ** (n_bits - 1) - 1
-        scale = _not_zero(torch.maximum(-low, high) / largest)
-        codes = (x / scale).round().clamp(-largest, largest)
-        return Quantized(codes.to(torch.int8 if n_bits <= 8 else torch.int16), scale, torch.zeros_like(scale), n_bits)
-    low, high, largest = low.clamp(max=0), high.clamp(min=0), 2**n_bits - 1
-    scale = _not_zero((high - low) / largest)
-    zero_point = (-low / scale).round().clamp(0, largest)
-    codes = ((x / scale).round() + zero_point).clamp(0, largest)
-    return Quantized(codes.to(torch.uint8 if n_bits <= 8 else torch.int32), scale, zero_point, n_bits)
+    scale, zero_point, lowest, largest = _levels(x, n_bits, symmetric, per_channel, limits)
+    codes = ((x / scale).round() + zero_point).clamp(lowest, largest)
+    small, wide = (torch.int8, torch.int16) if symmetric else (torch.uint8, torch.int32)
+    return Quantized(codes.to(small if n_bits <= 8 else wide), scale, zero_point, n_bits)
 
 
 def dequantize(quantized: Quantized) -> Tensor:
@@ -99,18 +92,10 @@ def fake_quantize(
     if not _is_batched(x):
         check_floating(x)
     values = x if x.dtype == torch.float64 else x.float()
-    low, high = _range(values.detach(), per_channel, limits)
-    if symmetric:
-        largest = 2 ** (n_bits - 1) - 1
-        scale = _not_zero(torch.maximum(-low, high) / largest)
-        lowest, offset = -largest, torch.zeros_like(scale)
-    else:
-        low, high, largest, lowest = low.clamp(max=0), high.clamp(min=0), 2**n_bits - 1, 0
-        scale = _not_zero((high - low) / largest)
-        offset = (-low / scale).round().clamp(0, largest)
+    scale, zero_point, lowest, largest = _levels(values.detach(), n_bits, symmetric, per_channel, limits)
     codes = values / scale
-    inside = codes.clamp(lowest - 0.5 - offset, largest + 0.5 - offset)  # its gradient is 0 beyond the levels
-    rounded = (codes.round() + offset).clamp(lowest, largest) - offset
+    inside = codes.clamp(lowest - 0.5 - zero_point, largest + 0.5 - zero_point)  # its gradient is 0 beyond the levels
+    rounded = (codes.round() + zero_point).clamp(lowest, largest) - zero_point
     return (scale * (inside + (rounded - inside).detach())).to(x.dtype)
 
 
@@ -128,6 +113,20 @@ def check_bits(n_bits: int) -> None:
         raise TypeError(f"n_bits must be an int, not {n_bits!r}")
     if not 2 <= n_bits <= 16:
         raise ValueError(f"n_bits must be from 2 to 16, not {n_bits}")
+
+
+def _levels(
+    x: Tensor, n_bits: int, symmetric: bool, per_channel: bool, limits: tuple[float, float] | None
+) -> tuple[Tensor, Tensor, int, int]:
+    """Return the scale, the zero point, and the lowest and the largest code."""
+    low, high = _range(x, per_channel, limits)
+    if symmetric:
+        largest = 2 ** (n_bits - 1) - 1
+        scale = _not_zero(torch.maximum(-low, high) / largest)
+        return scale, torch.zeros_like(scale), -largest, largest
+    low, high, largest = low.clamp(max=0), high.clamp(min=0), 2**n_bits - 1
+    scale = _not_zero((high - low) / largest)
+    return scale, (-low / scale).round().clamp(0, largest), 0, largest
 
 
 def _range(x: Tensor, per_channel: bool, limits: tuple[float, float] | None) -> tuple[Tensor, Tensor]:
