@@ -309,16 +309,19 @@ def test_other_directions_than_the_stored_ones_are_an_error(tmp_path):
 
 # ---------------------------------------------------------------------------------------------- killed processes
 
-SCRIPT = """
+N_FINISHED = 4
+SCRIPT = f"""
 import sys, time
 from pathlib import Path
-from typing import Any, cast
 from helper_utils.optuna_tuning import run_study
+
+N_FINISHED = {N_FINISHED}
 
 def objective(trial):
     Path(sys.argv[1]).with_suffix(".begun").touch()
     x = trial.suggest_float("x", 0, 1)
-    time.sleep(0.2)
+    while trial.number >= N_FINISHED:  # goes on until it is killed
+        time.sleep(0.1)
     return x
 
 if __name__ == "__main__":
@@ -326,12 +329,16 @@ if __name__ == "__main__":
 """
 
 
-def n_complete(storage, name: str = "study") -> int:
+def count(state: TrialState, storage, name: str = "study") -> int:
     try:
         study = optuna.load_study(study_name=name, storage=storage)
     except KeyError:
         return 0
-    return sum(trial.state == TrialState.COMPLETE for trial in study.trials)
+    return sum(trial.state == state for trial in study.trials)
+
+
+def n_complete(storage, name: str = "study") -> int:
+    return count(TrialState.COMPLETE, storage, name)
 
 
 def wait_for(condition, seconds: float = 300) -> None:
@@ -368,7 +375,7 @@ def quick(trial: optuna.Trial) -> float:
 def test_a_killed_study_goes_on_and_loses_nothing_that_was_finished(tmp_path, file, n_workers):
     path = tmp_path / file
     process = start(tmp_path, path, n_workers)
-    wait_for(lambda: n_complete(open_file(path)) >= 3)
+    wait_for(lambda: count(TrialState.RUNNING, open_file(path)) == n_workers)
     family = [process, *psutil.Process(process.pid).children(recursive=True)]
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -378,7 +385,7 @@ def test_a_killed_study_goes_on_and_loses_nothing_that_was_finished(tmp_path, fi
     before = optuna.load_study(study_name="study", storage=open_file(path)).trials
     running = [trial.number for trial in before if trial.state == TrialState.RUNNING]
     finished = {trial.number: trial for trial in before if trial.state == TrialState.COMPLETE}
-    assert 1 <= len(running) <= n_workers
+    assert (len(running), len(finished)) == (n_workers, N_FINISHED)
 
     study = run_quietly(quick, n_trials=len(finished) + 4, storage=path)
     assert [study.trials[number].state.name for number in running] == ["FAIL"] * len(running)

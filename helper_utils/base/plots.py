@@ -11,6 +11,7 @@ import numpy as np
 from IPython.display import DisplayHandle, display
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 from matplotlib.ticker import LogLocator, NullFormatter
@@ -170,10 +171,12 @@ def to_png(figure: Figure) -> bytes:
 
     A palette of 127 colours and one that is transparent makes a quarter of the size and no difference to the eye.
     """
-    drawn, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=_CSS_DPI * _SHARPNESS)
+    figure.set_dpi(_CSS_DPI * _SHARPNESS)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # `savefig` would lay out and draw twice
     plt.close(figure)
-    plate = ImageOps.expand(Image.open(drawn).convert("RGB"), _PADDING * _SHARPNESS, "white")
+    drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    plate = ImageOps.expand(drawn, _PADDING * _SHARPNESS, "white")
     inside = Image.new("1", plate.size)
     corner = _RADIUS * _SHARPNESS
     ImageDraw.Draw(inside).rounded_rectangle((0, 0, plate.width - 1, plate.height - 1), corner, fill=1)
@@ -181,8 +184,9 @@ def to_png(figure: Figure) -> bytes:
     colors = bytes(picture.getpalette() or [])
     picture.putpalette(colors.ljust(3 * (_TRANSPARENT + 1), b"\xff"))  # PNG knows no transparency beyond the palette
     picture.paste(_TRANSPARENT, mask=ImageOps.invert(inside.convert("L")))
-    picture.save(small, format="png", optimize=True, transparency=_TRANSPARENT)
-    return small.getvalue()
+    png = io.BytesIO()
+    picture.save(png, format="png", compress_level=8, transparency=_TRANSPARENT)
+    return png.getvalue()
 
 
 def plot_median_band(
