@@ -21,6 +21,7 @@ LANGUAGE = "python"
 MAX_SOCKET_PATH = 90  # Unix allows about 104 characters; Jupyter adds "-ipc-5"
 MAX_SECONDS = 1e6  # the limit of a cell is counted in milliseconds, in 32 bits; above this there is none
 SECONDS_BETWEEN_SAMPLES = 0.05
+SECONDS_BETWEEN_SAVES = 1.0
 
 
 class ThisInterpreter(KernelSpecManager):
@@ -116,6 +117,10 @@ class LessonEngine(NBClientEngine):
             pids.append(kernel.provisioner.pid)  # type: ignore[union-attr]
             memory.watch(pids[0])
 
+        def before_cell(cell: Any, cell_index: int) -> None:  # noqa: ARG001 (nbclient passes them by name)
+            NotebookExecutionManager.save(nb_man)  # it may never end
+            on_cell()
+
         client = PapermillNotebookClient(
             nb_man,
             km=kernel,
@@ -125,15 +130,27 @@ class LessonEngine(NBClientEngine):
             iopub_timeout=30,
             coalesce_streams=True,
             on_notebook_start=on_start,
-            on_cell_execute=lambda cell, cell_index: on_cell(),  # noqa: ARG005 (nbclient passes them by name)
+            on_cell_execute=before_cell,
         )
+        _save_rarely(nb_man)
         try:
             return client.execute(env=dict(environment), cleanup_kc=True)
         finally:
+            del nb_man.save  # papermill saves the whole once more
             _drop_widgets(nb_man.nb)
             memory.stop()
             for pid in pids:
                 signal_group(pid, "SIGKILL")  # what the kernel has started and left behind: it leads a group
+
+
+def _save_rarely(nb_man: NotebookExecutionManager) -> None:
+    """Save the notebook at most once a second: papermill does it twice a cell, which takes seconds of a lesson."""
+
+    def save_if_due(**_: Any) -> None:
+        if (nb_man.now() - nb_man.last_save_time).total_seconds() >= SECONDS_BETWEEN_SAVES:
+            NotebookExecutionManager.save(nb_man)
+
+    nb_man.save = save_if_due
 
 
 def _drop_widgets(notebook: NotebookNode) -> None:
