@@ -90,7 +90,7 @@ BATCH_FOR_ERROR = Exercise(
         "The variance of a mean of B draws is the variance of one draw, divided by B. The error is its root.",
         "To divide the error by r, multiply the batch size by r squared.",
     ],
-    praise="Halving the noise of a gradient costs four times the work: that is why nobody removes it.",
+    praise="Halving the noise of a gradient costs four times the work.",
 )
 
 # ------------------------------------------------------------------------------------- optimizers.momentum_step
@@ -582,7 +582,7 @@ RATE_GRID = Exercise(
 
 
 def working_decades(rates: list[float], losses: list[float], factor: float) -> float:
-    """Return how many decades (factors of ten) the working rates of a run span.
+    """Return how many decades (factors of ten) the working rates span.
 
     A rate works where its loss is at most factor times the lowest loss. The result is
     the distance from the first to the last rate that works; rates between them that do
@@ -625,6 +625,13 @@ def ratio_of_rates(rates, losses, factor):
 def natural_logarithm(rates, losses, factor):
     """Natural logarithm."""
     return math.log(ratio_of_rates(rates, losses, factor))
+
+
+def nan_for_the_lowest(rates, losses, factor):
+    """Nan for the lowest."""
+    lowest = min(losses)
+    working = [rate for rate, loss in zip(rates, losses, strict=True) if loss <= factor * lowest]
+    return math.log10(working[-1] / working[0])
 
 
 def number_of_rates(rates, losses, factor):
@@ -773,6 +780,11 @@ WORKING_DECADES = Exercise(
             "You compare the losses with the factor itself. The limit is factor times the lowest loss.",
         ),
         WrongAnswer(
+            nan_for_the_lowest,
+            "With a nan first in the list, `min` returns nan, and no loss is below it. Leave out what diverged before "
+            "you look for the lowest loss.",
+        ),
+        WrongAnswer(
             nan_left_in,
             "With a nan first in the list, `min` returns nan. Leave out the runs that diverged before you look for the "
             "lowest loss.",
@@ -876,6 +888,61 @@ def one_standard_error(losses, kept):
     return _choose(losses, kept, lambda a, b: _paired(a, b) / math.sqrt(len(a)))
 
 
+def error_without_the_root(losses, kept):
+    """Error without the root."""
+    return _choose(losses, kept, lambda a, b: 2 * _paired(a, b) / len(a))
+
+
+def keeps_the_clearly_worse(losses, kept):
+    """Keeps the clearly worse."""
+    means = {name: statistics.mean(values) for name, values in losses.items()}
+    best = min(means, key=lambda name: means[name])
+    left = [
+        name
+        for name in losses
+        if name == best
+        or means[name] - means[best] > 2 * _paired(losses[name], losses[best]) / math.sqrt(len(losses[name]))
+    ]
+    return min(left, key=lambda name: (kept[name], means[name]))
+
+
+def leaves_out_the_best(losses, kept):
+    """Leaves out the best."""
+    means = {name: statistics.mean(values) for name, values in losses.items()}
+    best = min(means, key=lambda name: means[name])
+    left = [
+        name
+        for name in losses
+        if means[name] - means[best] < 2 * _paired(losses[name], losses[best]) / math.sqrt(len(losses[name]))
+    ]
+    return min(left, key=lambda name: (kept[name], means[name]))
+
+
+def median_for_mean(losses, kept):
+    """Median for mean."""
+    medians = {name: statistics.median_high(values) for name, values in losses.items()}
+    best = min(medians, key=lambda name: medians[name])
+    left = []
+    for name, values in losses.items():
+        differences = [a - b for a, b in zip(values, losses[best], strict=True)]
+        error = statistics.stdev(differences) / math.sqrt(len(differences))
+        if statistics.mean(differences) <= 2 * error or name == best:
+            left.append(name)
+    return min(left, key=lambda name: (kept[name], medians[name]))
+
+
+def memory_times_loss(losses, kept):
+    """Memory times loss."""
+    means = {name: statistics.mean(values) for name, values in losses.items()}
+    best = min(means, key=lambda name: means[name])
+    left = [
+        name
+        for name in losses
+        if means[name] - means[best] <= 2 * _paired(losses[name], losses[best]) / math.sqrt(len(losses[name]))
+    ]
+    return min(left, key=lambda name: (kept[name] * means[name], means[name]))
+
+
 def seeds_not_paired(losses, kept):
     """Seeds not paired."""
     return _choose(
@@ -943,6 +1010,21 @@ CHOOSE_OPTIMIZER = Exercise(
             {"SGD": [0.5, 0.7, 0.6, 0.9], "momentum": [0.4, 0.3, 0.35, 0.36], "AdamW": [0.3, 0.3, 0.3, 0.3]},
             _KEPT,
         ),
+        # six seeds: between one standard error and two deviations over n.
+        (
+            {"SGD": [0.9, 0.8, 0.9, 0.8, 0.9, 0.8], "momentum": [0.3, 0.3, 0.296, 0.3, 0.3, 0.4], "AdamW": [0.3] * 6},
+            _KEPT,
+        ),
+        # the lowest mean is AdamW's, the lowest median momentum's.
+        (
+            {"Lion": [0.3, 0.31, 0.3], "momentum": [0.1, 0.1, 0.9], "AdamW": [0.2, 0.2, 0.2]},
+            {"Lion": 1, "momentum": 3, "AdamW": 2},
+        ),
+        # Lion keeps the fewest numbers, AdamW has the lowest product of memory and loss.
+        (
+            {"Lion": [0.2, 0.9, 0.5], "AdamW": [0.2, 0.2, 0.2]},
+            {"Lion": 1, "AdamW": 2},
+        ),
         # between two standard errors with n and with n - 1.
         (
             {"SGD": [0.5, 0.7, 0.6, 0.9], "momentum": [0.295, 0.31, 0.33, 0.33], "AdamW": [0.3, 0.3, 0.3, 0.3]},
@@ -960,6 +1042,17 @@ CHOOSE_OPTIMIZER = Exercise(
             "You compare with two standard deviations. The standard error is smaller by the root of n.",
         ),
         WrongAnswer(one_standard_error, "You allow one standard error. The rule says two."),
+        WrongAnswer(error_without_the_root, "You divide the standard deviation by n. Divide it by the root of n."),
+        WrongAnswer(keeps_the_clearly_worse, "You keep what is clearly worse. Leave it out, and keep the rest."),
+        WrongAnswer(
+            leaves_out_the_best,
+            "You leave out the best itself: its difference to itself is 0, and so is the error. It is not clearly "
+            "worse, so it stays.",
+        ),
+        WrongAnswer(median_for_mean, "You compare medians. The best has the lowest mean."),
+        WrongAnswer(
+            memory_times_loss, "You multiply memory and loss. Take the fewest numbers; the loss decides among equals."
+        ),
         WrongAnswer(
             population_deviation,
             "Your standard deviation divides by n. The seeds are a sample: divide by n - 1 (`statistics.stdev`).",
@@ -1032,6 +1125,13 @@ def by_the_end_of_the_name(parameters, weight_decay):
     return [{"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
+def all_but_biases(parameters, weight_decay):
+    """All but biases."""
+    weights = [p for name, p in parameters.items() if not name.endswith("bias")]
+    biases = [p for name, p in parameters.items() if name.endswith("bias")]
+    return [{"params": weights, "weight_decay": weight_decay}, {"params": biases, "weight_decay": 0.0}]
+
+
 def others_left_out(parameters, weight_decay):
     """Others left out."""
     return decay_groups(parameters, weight_decay)[:1]
@@ -1093,6 +1193,11 @@ DECAY_GROUPS = Exercise(
         WrongAnswer(
             by_the_end_of_the_name,
             "You go by the name. The scale of a norm is called weight, too: go by the number of dimensions.",
+        ),
+        WrongAnswer(
+            all_but_biases,
+            "You let everything decay that is not called bias. The scale of a norm is not either: go by the number of "
+            "dimensions.",
         ),
         WrongAnswer(
             others_left_out,
@@ -1356,7 +1461,7 @@ NESTEROV_STEP = Exercise(
         WrongAnswer(nesterov_climbs, "Your step increases the loss. Subtract it from the weight."),
         WrongAnswer(
             nesterov_with_the_old_velocity,
-            "With the old velocity, gradient + momentum * velocity is plain momentum. Use the new velocity.",
+            "That is plain momentum. The direction is gradient + momentum * velocity, with the new velocity.",
         ),
         WrongAnswer(
             adds_the_whole_velocity, "You add the whole velocity to the gradient. Multiply it by momentum first."
