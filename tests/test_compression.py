@@ -220,6 +220,17 @@ def test_the_same_filters_go_as_in_torch():
     assert torch.equal(weight(model, "4"), weight(reference, "4"))
 
 
+def test_random_filters_are_as_many_and_follow_from_the_seed():
+    def zeros(seed: int | None) -> list[list[bool]]:
+        model = zero_filters(network(), 0.4, seed=seed)
+        return [(weight(model, name).flatten(1) == 0).all(dim=1).tolist() for name in ("0", "4", "8", "10")]
+
+    assert zeros(1) == zeros(1)
+    assert zeros(1) != zeros(2)
+    assert zeros(1) != zeros(None)
+    assert list(map(sum, zeros(1))) == list(map(sum, zeros(None))) == [2, 2, 3, 0]
+
+
 def test_filters_of_a_model_that_is_no_chain_are_refused():
     with pytest.raises(ValueError, match=r"Sigmoid.*may turn zero into something else"):
         shrink(nn.Sequential(nn.Linear(2, 2), nn.Sigmoid(), nn.Linear(2, 2)))

@@ -76,6 +76,17 @@ def marks_what_goes(weight, amount):
     return 1 - magnitude_mask(weight, amount)
 
 
+def cuts_at_a_quantile(weight, amount):
+    """A quantile lies between two weights, so the number of zeros is not exact."""
+    return (weight.abs() >= weight.abs().flatten().quantile(amount)).float()
+
+
+def cuts_the_first_kept_weight_too(weight, amount):
+    """The threshold is the smallest weight that should stay."""
+    threshold = weight.abs().flatten().sort().values[round(amount * weight.numel())]
+    return (weight.abs() > threshold).float()
+
+
 MAGNITUDE_MASK = Exercise(
     name="compression.magnitude_mask",
     answer=magnitude_mask,
@@ -84,6 +95,7 @@ MAGNITUDE_MASK = Exercise(
         (torch.tensor([[-0.1, 0.9, 0.25, -4.0], [0.3, -0.2, 5.0, 0.75]]), 0.25),
         (torch.tensor([2.0, -1.0, 0.5]), 0.0),
         (torch.tensor([2.0, -1.0, 0.5, 8.0, -6.0, 0.1]), 0.6),
+        (torch.tensor([0.9, -0.8, 0.7, 0.6, -0.5, 0.4, 0.3, -0.2, 0.1, 1.0]), 0.25),
     ],
     wrong_answers=[
         WrongAnswer(removes_the_largest, "Your zeros stand where the largest weights are. The smallest ones go."),
@@ -98,6 +110,14 @@ MAGNITUDE_MASK = Exercise(
         WrongAnswer(
             rounds_the_number_down,
             "You have a zero too few: the number of zeros was rounded down. Use `round`.",
+        ),
+        WrongAnswer(
+            cuts_at_a_quantile,
+            "The number of your zeros is not always the one asked for. A quantile lies between weights: rank them.",
+        ),
+        WrongAnswer(
+            cuts_the_first_kept_weight_too,
+            "You have a zero too many: the weight at your threshold goes too. Rank, and take the first ones.",
         ),
         WrongAnswer(returns_the_pruned_weight, "That is the pruned weight. The mask itself has only ones and zeros."),
         WrongAnswer(keeps_the_amount, "You kept the share that should go. `amount` is the share of zeros."),
@@ -171,6 +191,11 @@ def points_at_columns(weight):
     return int((weight != 0).sum()) * 8 + (weight.shape[1] + 1) * 4
 
 
+def counts_positive_values(weight):
+    """Greater than 0 taken for not 0."""
+    return int((weight > 0).sum()) * 8 + (len(weight) + 1) * 4
+
+
 CSR_BYTES = Exercise(
     name="compression.csr_bytes",
     answer=csr_bytes,
@@ -187,6 +212,7 @@ CSR_BYTES = Exercise(
         WrongAnswer(forgets_the_last_end, "Four bytes are missing: the end of the last row is stored too."),
         WrongAnswer(forgets_the_rows, "The beginnings of the rows are missing: one more than there are rows."),
         WrongAnswer(counts_the_zeros, "You counted the zeros. Stored are the values that are not 0."),
+        WrongAnswer(counts_positive_values, "Negative values are missing. Stored is what is not 0: `weight != 0`."),
         WrongAnswer(counts_all_values, "You stored all values. Zeros are left out; that is the idea of the form."),
         WrongAnswer(forgets_the_columns, "The column of each value is missing: 4 more bytes for each of them."),
         WrongAnswer(points_at_columns, "You stored where each column begins: that is CSC. Count the rows."),
@@ -259,6 +285,16 @@ def one_step_too_early(step, n_steps, final):
     return final * (1 - (1 - (step + 1) / n_steps) ** 3)
 
 
+def counts_what_is_done(step, n_steps, final):
+    """The steps that are done taken for those that are left."""
+    return final * (1 - (step / n_steps) ** 3)
+
+
+def counts_the_steps_that_are_left(step, n_steps, final):
+    """A number of steps, not a share of them."""
+    return final * (1 - (n_steps - step) ** 3)
+
+
 GRADUAL_SHARE = Exercise(
     name="compression.gradual_share",
     answer=gradual_share,
@@ -272,6 +308,13 @@ GRADUAL_SHARE = Exercise(
         ),
         WrongAnswer(
             falls_from_the_end, "Your share falls. That is what is still to come; subtract it from the final share."
+        ),
+        WrongAnswer(
+            counts_what_is_done,
+            "Your share is the final one at step 0. `left` counts the steps to come, not the done ones.",
+        ),
+        WrongAnswer(
+            counts_the_steps_that_are_left, "Your `left` is a number of steps. It is a share: divide by `n_steps`."
         ),
         WrongAnswer(with_the_square, "You squared the share of the steps that are left. The power is 3."),
         WrongAnswer(final_inside_the_power, "The final share stands inside your power. It is a factor outside."),
@@ -351,6 +394,12 @@ def counts_filters_down(weight, amount):
     return sorted(weight.flatten(1).norm(dim=1).argsort()[int(amount * len(weight)) :].tolist())
 
 
+def rounds_the_number_that_stays(weight, amount):
+    """The other number is rounded."""
+    order = weight.flatten(1).norm(dim=1).argsort(descending=True)
+    return sorted(order[: round((1 - amount) * len(weight))].tolist())
+
+
 def _filters(*rows: list[float]) -> torch.Tensor:
     return torch.tensor(rows).view(len(rows), -1, 1, 2)
 
@@ -363,6 +412,7 @@ FILTERS_TO_KEEP = Exercise(
         (_filters([-4.0, 3.0], [2.0, 2.0], [0.5, 0.25]), 0.25),
         (_filters([0.0, 4.0, 0.0, 0.0], [3.0, 3.0, 3.0, 3.0], [1.0, -1.0, 1.0, 1.0]), 0.6),
         (_filters([1.0, 1.0], [-3.0, 0.5], [2.0, 2.0], [0.25, 0.25], [0.5, -5.0]), 0.3),
+        (_filters([1.0, 0.0], [4.0, 0.0], [2.0, 0.0], [0.5, 0.0], [3.0, 0.0]), 0.1),
     ],
     wrong_answers=[
         WrongAnswer(keeps_the_smallest_filters, "You kept the filters with the smallest norms. These go."),
@@ -378,6 +428,10 @@ FILTERS_TO_KEEP = Exercise(
         ),
         WrongAnswer(
             by_the_largest_weight, "You looked at the largest weight of each filter. The norm counts all of them."
+        ),
+        WrongAnswer(
+            rounds_the_number_that_stays,
+            "You rounded the number of filters that stay. Round the number that go: `round(amount * filters)`.",
         ),
         WrongAnswer(counts_filters_down, "One filter too many stays: round the number that goes, do not cut it off."),
     ],
@@ -627,7 +681,7 @@ def pass_gradient(
     """Return the straight-through gradient of the float32 weight.
 
     gradient: of the rounded weight. It passes unchanged where weight / scale lies in
-    [-L, L], L = 2 ** (n_bits - 1) - 1; beyond, where the code is cut off, it is 0.
+    [-L, L], the ends included, with L = 2 ** (n_bits - 1) - 1. Beyond, it is 0.
     """
     largest = 2 ** (n_bits - 1) - 1
     return gradient * ((weight / scale).abs() <= largest)
@@ -686,6 +740,16 @@ def passes_only_beyond(gradient, weight, scale, n_bits):
     return gradient - pass_gradient(gradient, weight, scale, n_bits)
 
 
+def cuts_the_last_level(gradient, weight, scale, n_bits):
+    """Without the ends."""
+    return gradient * ((weight / scale).abs() < 2 ** (n_bits - 1) - 1)
+
+
+def rounds_first(gradient, weight, scale, n_bits):
+    """The code is compared, not the weight."""
+    return gradient * ((weight / scale).round().abs() <= 2 ** (n_bits - 1) - 1)
+
+
 PASS_GRADIENT = Exercise(
     name="compression.pass_gradient",
     answer=pass_gradient,
@@ -693,6 +757,7 @@ PASS_GRADIENT = Exercise(
         (torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.25, -1.0, 5.0]), 0.5, 3),
         (torch.tensor([[1.0, -2.0], [0.5, 4.0]]), torch.tensor([[-4.0, 0.5], [3.0, -0.25]]), 2.0, 2),
         (torch.tensor([5.0, 6.0, 7.0, 8.0]), torch.tensor([0.9, -1.1, 0.76, -0.5]), 0.25, 3),
+        (torch.tensor([2.0, 3.0, 4.0]), torch.tensor([1.5, -1.5, 1.0]), 0.5, 3),
     ],
     wrong_answers=[
         WrongAnswer(
@@ -712,6 +777,14 @@ PASS_GRADIENT = Exercise(
         WrongAnswer(cuts_above_only, "You cut off at the top only. Below -L the code is cut off too."),
         WrongAnswer(cuts_a_level_later, "Your last code is 2^(n-1). It is one less."),
         WrongAnswer(
+            cuts_the_last_level, "At the last level itself the gradient passes too: the largest weight lies there."
+        ),
+        WrongAnswer(
+            rounds_first,
+            "You compared the rounded code, as torch does, so the gradient passes half a step further. "
+            "Compare weight / scale before rounding.",
+        ),
+        WrongAnswer(
             passes_only_beyond, "Your gradient passes beyond the range and not inside: turn the condition round."
         ),
     ],
@@ -719,7 +792,7 @@ PASS_GRADIENT = Exercise(
         "Which weights are inside? Compare `(weight / scale).abs()` with the largest code.",
         "A product with a condition keeps the gradient where it is true: `gradient * (... <= largest)`.",
     ],
-    praise="This gradient is not the derivative, and it trains all the same: it points where the loss falls.",
+    praise="This is not the derivative, and yet the weight of the next experiment finds its best level with it.",
     difficulty=2,
     right_answers=[where_it_is_inside, fills_the_rest],
 )
@@ -733,7 +806,7 @@ def smallest_within(
     reference: str,
     margin: float,
 ) -> str:
-    """Return the smallest model whose loss of accuracy is surely within a margin.
+    """Return the smallest model whose loss of accuracy is within a margin.
 
     accuracies: of each model, one for each seed, the seeds in the same order. The loss
     is the reference's accuracy minus the model's, seed by seed. A model qualifies if
@@ -834,6 +907,37 @@ def returns_the_size(accuracies, sizes, reference, margin):
     return sizes[smallest_within(accuracies, sizes, reference, margin)]
 
 
+def divides_by_n(accuracies, sizes, reference, margin):
+    """The standard deviation of numpy."""
+    return _choose(
+        accuracies, sizes, reference, lambda v: statistics.fmean(v) + 2 * statistics.pstdev(v) / len(v) ** 0.5, margin
+    )
+
+
+def below_the_margin(accuracies, sizes, reference, margin):
+    """A bound that is the margin does not qualify."""
+    return _choose(
+        accuracies, sizes, reference, lambda v: statistics.fmean(v) + 2 * statistics.stdev(v) / len(v) ** 0.5,
+        margin - 1e-9,
+    )  # fmt: skip
+
+
+def by_the_absolute_loss(accuracies, sizes, reference, margin):
+    """A gain counts as a loss."""
+    return _choose(
+        accuracies,
+        sizes,
+        reference,
+        lambda v: abs(statistics.fmean(v)) + 2 * statistics.stdev(v) / len(v) ** 0.5,
+        margin,
+    )
+
+
+def last_of_equal_sizes(accuracies, sizes, reference, margin):
+    """The order turned round."""
+    return smallest_within(dict(reversed(accuracies.items())), sizes, reference, margin)
+
+
 _ACCURACIES = {
     "whole": [0.9, 0.95, 0.85],
     "sure": [0.895, 0.94, 0.845],
@@ -866,6 +970,9 @@ SMALLEST_WITHIN = Exercise(
         ),
         ({"a": [0.9, 0.8, 0.9, 0.8], "b": [0.89, 0.75, 0.88, 0.76]}, {"a": 9, "b": 5}, "a", 0.02),
         ({"a": [0.9, 0.8, 0.7], "b": [0.95, 0.85, 0.75], "c": [0.9, 0.8, 0.7]}, {"a": 9, "b": 12, "c": 9}, "a", 0.01),
+        ({"a": [0.9, 0.9, 0.9], "b": [0.89, 0.87, 0.88]}, {"a": 9, "b": 5}, "a", 0.03),
+        ({"a": [0.75, 0.5, 1.0], "b": [0.625, 0.375, 0.875]}, {"a": 9, "b": 5}, "a", 0.125),
+        ({"a": [0.5, 0.5, 0.5], "b": [0.75, 0.7, 0.8]}, {"a": 9, "b": 5}, "a", 0.02),
     ],
     wrong_answers=[
         WrongAnswer(
@@ -891,6 +998,12 @@ SMALLEST_WITHIN = Exercise(
             without_pairs,
             "You compared two separate means. The seeds are shared: take differences first, seed by seed.",
         ),
+        WrongAnswer(divides_by_n, "Your standard deviation divides by n. With few seeds that is too small: n - 1."),
+        WrongAnswer(
+            below_the_margin, "A model whose loss plus 2 errors is just the margin qualifies: at most, not below."
+        ),
+        WrongAnswer(by_the_absolute_loss, "A more accurate model has a negative loss, and qualifies. Drop the `abs`."),
+        WrongAnswer(last_of_equal_sizes, "Of equal sizes you took the last model. The first one wins."),
         WrongAnswer(returns_the_size, "You returned the size. The name of the model is asked for."),
     ],
     hints=[
@@ -1083,6 +1196,13 @@ def starts_again_at_one(scale, good_steps, found_inf, interval):
     return next_scale(scale, good_steps, False, interval)
 
 
+def counts_the_overflow_too(scale, good_steps, found_inf, interval):
+    """Every step is counted."""
+    if found_inf:
+        return scale / 2, good_steps + 1
+    return next_scale(scale, good_steps, False, interval)
+
+
 NEXT_SCALE = Exercise(
     name="compression.next_scale",
     answer=next_scale,
@@ -1103,6 +1223,9 @@ NEXT_SCALE = Exercise(
         WrongAnswer(one_step_late, "You do not double when the count reaches the interval: count this step first."),
         WrongAnswer(counts_on_after_doubling, "After doubling, the count starts again at 0."),
         WrongAnswer(grows_with_each_good_step, "You double after every good step. Wait for as many as the interval."),
+        WrongAnswer(
+            counts_the_overflow_too, "You counted the step that overflowed as a good one. It sets the count to 0."
+        ),
         WrongAnswer(starts_again_at_one, "The step that overflowed was not good: the count starts at 0, not 1."),
     ],
     hints=[

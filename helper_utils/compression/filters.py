@@ -17,8 +17,10 @@ _KEEP_ZERO = (
 
 
 @torch.no_grad()
-def zero_filters(model: nn.Sequential, amount: float) -> nn.Sequential:
+def zero_filters(model: nn.Sequential, amount: float, *, seed: int | None = None) -> nn.Sequential:
     """Set the filters with the smallest 2-norm to zero, in each layer but the last. The model is changed and returned.
+
+    With a seed the filters are drawn at random, as many in each layer: the control for pruning filters.
 
     A filter is all that makes one output: a channel of a convolution, a unit of a linear layer, with its bias and its
     scale and shift in the batch norm after it. The number of zeros in a layer is `round(amount * outputs)`, as in
@@ -28,18 +30,24 @@ def zero_filters(model: nn.Sequential, amount: float) -> nn.Sequential:
     Args:
         model: A chain of layers as `shrink` takes it.
         amount: The share of filters that go, at least 0 and below 1.
+        seed: Draws the filters that go, if given; their norms are then not looked at.
 
     Raises:
         ValueError: The amount is out of range, or the model is no such chain.
     """
     check_amount(amount)
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
     blocks = _blocks(model)
     for layer, norm, _ in blocks[:-1]:
-        n_zero = min(round(amount * len(layer.weight)), len(layer.weight) - 1)
-        smallest = layer.weight.flatten(1).norm(dim=1).argsort(stable=True)[:n_zero]
+        n_outputs = len(layer.weight)
+        n_zero = min(round(amount * n_outputs), n_outputs - 1)
+        if generator is None:
+            gone = layer.weight.flatten(1).norm(dim=1).argsort(stable=True)[:n_zero]
+        else:
+            gone = torch.randperm(n_outputs, generator=generator)[:n_zero].to(layer.weight.device)
         for module in filter(None, (layer, norm)):
             for parameter in module.parameters(recurse=False):
-                parameter[smallest] = 0
+                parameter[gone] = 0
     return model
 
 
