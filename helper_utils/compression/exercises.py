@@ -95,7 +95,7 @@ MAGNITUDE_MASK = Exercise(
         (torch.tensor([[-0.1, 0.9, 0.25, -4.0], [0.3, -0.2, 5.0, 0.75]]), 0.25),
         (torch.tensor([2.0, -1.0, 0.5]), 0.0),
         (torch.tensor([2.0, -1.0, 0.5, 8.0, -6.0, 0.1]), 0.6),
-        (torch.tensor([0.9, -0.8, 0.7, 0.6, -0.5, 0.4, 0.3, -0.2, 0.1, 1.0]), 0.25),
+        (torch.tensor([0.9, -0.8, 0.7, 0.6, -0.5, 0.4, 0.3, -0.2]), 0.3),
     ],
     wrong_answers=[
         WrongAnswer(removes_the_largest, "Your zeros stand where the largest weights are. The smallest ones go."),
