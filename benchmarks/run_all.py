@@ -27,7 +27,7 @@ SCRIPTS = (
     "import_time.py",
     "course_run.py",
 )
-SCRIPTS_WITH_REAL_DATA = ("mnist_study.py", "cifar_study.py", "cifar_distillation.py")
+SCRIPTS_WITH_REAL_DATA = ("mnist_study.py", "cifar_study.py", "cifar_distillation.py", "cifar_compression.py")
 PACKAGES = ("torch", "torchvision", "lightning", "skorch", "papermill", "optuna")
 HEAD = """# Results
 
