@@ -287,8 +287,8 @@ def section(
     return [
         f"Images: {images}; {len(data.train.targets):,} to train, {len(data.val.targets):,} to validate, "
         f"{len(data.test.targets):,} to test. Width {TEACHER_WIDTH} was trained alone for {n_first} epochs and, with "
-        f"a second cycle of the learning rate, for {n_second} more (added since the first gave too little on validation "
-        f"images); width {STUDENT_WIDTH} for "
+        f"a second cycle of the learning rate, for {n_second} more (added since the first gave too little on "
+        f"validation images); width {STUDENT_WIDTH} for "
         f"{options.epochs or STUDENT_EPOCHS} epochs with the logits of width {TEACHER_WIDTH} (temperature "
         f"{TEMPERATURE}, alpha {ALPHA}) for the images of {TAUGHT_EPOCHS} epochs, again and again. Quantization-aware "
         f"training took {options.epochs or AWARE_EPOCHS} epochs more, with the same logits. One thread, batches of "
