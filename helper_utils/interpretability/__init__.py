@@ -3,8 +3,9 @@
 Gradients: `saliency`, `gradient_times_input`, `smooth_grad`, `integrated_gradients`, `guided_backpropagation`. Regions:
 `occlusion`, `grad_cam`. Checks: `share_inside`, `pointing_game`, `rank_correlation`, `randomize_from_top`,
 `deletion_curve`. Features: `permutation_importance`, `partial_dependence`, `individual_expectations`. Players:
-`shapley_values`, `lime`. Other models and examples: `surrogate_tree`, `fidelity`, `counterfactual`, `layer_features`,
-`nearest_neighbours`. Images whose truth is known: `load_scenes`, `add_marks`, `mark_place`.
+`shapley_values`, `lime`. Models that can be read: `fit_rule_list`, `logistic_weights`. Other models and examples:
+`surrogate_tree`, `fidelity`, `counterfactual`, `layer_features`, `nearest_neighbours`. Images whose truth is known:
+`load_scenes`, `add_marks`, `mark_place`.
 """
 
 from helper_utils.interpretability.checks import deletion_curve as deletion_curve
@@ -26,6 +27,9 @@ from helper_utils.interpretability.gradients import saliency as saliency
 from helper_utils.interpretability.gradients import smooth_grad as smooth_grad
 from helper_utils.interpretability.players import lime as lime
 from helper_utils.interpretability.players import shapley_values as shapley_values
+from helper_utils.interpretability.readable import RuleList as RuleList
+from helper_utils.interpretability.readable import fit_rule_list as fit_rule_list
+from helper_utils.interpretability.readable import logistic_weights as logistic_weights
 from helper_utils.interpretability.regions import grad_cam as grad_cam
 from helper_utils.interpretability.regions import occlusion as occlusion
 from helper_utils.interpretability.scenes import Scenes as Scenes

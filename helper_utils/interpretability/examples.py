@@ -1,4 +1,4 @@
-"""Explanations by examples: the nearest training examples, and the smallest change that changes the answer."""
+"""Explanations by examples: the nearest training examples, and a small change that changes the answer."""
 
 import torch
 from torch import Tensor, nn

@@ -162,6 +162,11 @@ def share_of_positive_values(maps, masks):
     return (strength * masks).sum(dim=(1, 2)) / strength.sum(dim=(1, 2))
 
 
+def inside_of_all_maps(maps, masks):
+    """What is inside in all maps, divided by each map's sum."""
+    return maps[masks].abs().sum() / maps.abs().sum(dim=(1, 2))
+
+
 _LEFT = torch.tensor([[True, False], [True, False]])
 _TOP = torch.tensor([[True, True], [False, False]])
 _CORNER = torch.tensor([[True, False], [False, False]])
@@ -186,6 +191,7 @@ INSIDE_SHARE = Exercise(
         WrongAnswer(pooled_share, "You pool all maps, so strong maps decide. Give each map its own share."),
         WrongAnswer(area_of_the_mask, "That is the mask's share of the image, which a random map gets on average."),
         WrongAnswer(mean_inside, "You divide by the number of pixels in the mask. Divide by the map's sum."),
+        WrongAnswer(inside_of_all_maps, "maps[masks] joins all images. Multiply by the masks to keep them apart."),
         WrongAnswer(share_of_positive_values, "Negative values are attributions too: use .abs()."),
     ],
     hints=[
@@ -260,6 +266,12 @@ def place_of_the_mean_map(maps, masks):
     return masks.flatten(1)[:, place].float().mean().item()
 
 
+def every_place_in_every_mask(maps, masks):
+    """Each place looked up in all masks."""
+    places = maps.flatten(1).argmax(dim=1)
+    return masks.flatten(1)[:, places].float().mean().item()
+
+
 POINTING_HITS = Exercise(
     name="interpretability.pointing_hits",
     difficulty=2,
@@ -282,6 +294,10 @@ POINTING_HITS = Exercise(
         WrongAnswer(misses, "That is the share of the misses."),
         WrongAnswer(mean_share_inside, "That is the share inside the mask. Here only one pixel of each map counts."),
         WrongAnswer(one_place_for_all, "You look for one largest value in all maps. Each map has its own."),
+        WrongAnswer(
+            every_place_in_every_mask,
+            "[:, places] looks up each place in every mask. Pair them: index the rows with torch.arange(N) as well.",
+        ),
         WrongAnswer(place_of_the_mean_map, "You average the maps first. Each map points to its own place."),
     ],
     hints=[
@@ -453,6 +469,11 @@ def positive_weights_only(activations, gradients):
     return (gradients.mean(dim=(2, 3), keepdim=True).clamp_min(0) * activations).sum(dim=1).clamp_min(0)
 
 
+def weights_of_all_images(activations, gradients):
+    """One weight of a channel for all images."""
+    return (gradients.mean(dim=(0, 2, 3), keepdim=True) * activations).sum(dim=1).clamp_min(0)
+
+
 GRAD_CAM_MAPS = Exercise(
     name="interpretability.grad_cam_maps",
     difficulty=2,
@@ -460,27 +481,28 @@ GRAD_CAM_MAPS = Exercise(
     right_answers=[cam_by_einsum, cam_channel_by_channel],
     cases=[
         (
-            torch.tensor([[[[1.0, 2.0], [0.0, 3.0]], [[2.0, 0.0], [1.0, 1.0]]]]),
-            torch.tensor([[[[1.0, 2.0], [0.0, 1.0]], [[-1.0, -4.0], [0.0, 1.0]]]]),
+            torch.tensor([[[[1.0, 2.0, 0.0]], [[2.0, 0.0, 1.0]]]]),
+            torch.tensor([[[[1.0, 2.0, 0.0]], [[-1.0, -3.0, 1.0]]]]),
         ),
         (_numbers(8, 2, 3, 2, 2), _numbers(9, 2, 3, 2, 2)),
         (_numbers(10, 3, 4, 2, 3).abs(), _numbers(11, 3, 4, 2, 3)),
     ],
     wrong_answers=[
         WrongAnswer(
-            relu_forgotten, "The ReLU at the end is missing: what speaks against the class shall not be shown."
+            relu_forgotten, "The ReLU at the end is missing: what speaks against the class should not be shown."
         ),
         WrongAnswer(relu_before_the_sum, "You drop negative products before you add. Add the channels first."),
         WrongAnswer(weights_of_each_place, "Each channel has one weight: the mean of its gradients over all places."),
         WrongAnswer(summed_weights, "You add the gradients over the places. Their mean is asked for."),
+        WrongAnswer(weights_of_all_images, "You average over the images as well. Each image has its own weights."),
         WrongAnswer(channels_averaged, "You average over the channels. Add them."),
         WrongAnswer(activations_alone, "You ignore the gradients, so the map does not depend on the class."),
         WrongAnswer(absolute_in_place_of_relu, "The absolute value also shows what speaks against the class."),
         WrongAnswer(positive_weights_only, "You drop channels with negative weights. They may lower the sum."),
     ],
     hints=[
-        "gradients.mean(dim=(2, 3), keepdim=True) is one weight for each channel.",
-        "Multiply by the activations, sum over dim=1, and finish with .clamp_min(0).",
+        "Which dimensions are the places? A channel needs one number, so average over these.",
+        "keepdim=True keeps the weights in the shape (N, channels, 1, 1). Sum over the channels before the ReLU.",
     ],
     praise="The maps are as coarse as the layer: a pixel of the map stands for several of the image.",
 )
@@ -758,8 +780,15 @@ def brightest_covered(images, maps, n):  # noqa: ARG001 - that is the mistake
 
 def highest_of_all_maps(images, maps, n):
     """One threshold for all maps."""
-    threshold = maps.flatten().topk(n * len(maps)).values[-1]
-    return torch.where((maps >= threshold)[:, None], 0.0, images)
+    ranks = maps.flatten().argsort(descending=True).argsort().view_as(maps)
+    return torch.where((ranks < n * len(maps))[:, None], 0.0, images)
+
+
+def places_of_every_map(images, maps, n):
+    """The places of all maps in each image."""
+    changed = images.clone().flatten(2)
+    changed[:, :, maps.flatten(1).topk(n, dim=1).indices.flatten()] = 0
+    return changed.view_as(images)
 
 
 COVER_PIXELS = Exercise(
@@ -771,6 +800,8 @@ COVER_PIXELS = Exercise(
         (torch.tensor([[[[1.0, 2.0], [4.0, 3.0]]]]), torch.tensor([[[0.1, 0.8], [-0.9, 0.3]]]), 1),
         (_numbers(15, 2, 3, 2, 2), _numbers(16, 2, 2, 2) + torch.tensor([0.0, 3.0])[:, None, None], 2),
         (_numbers(17, 3, 2, 2, 3), _numbers(18, 3, 2, 3), 3),
+        (_numbers(15, 2, 3, 2, 2), _numbers(16, 2, 2, 2), 0),
+        (_numbers(15, 2, 3, 2, 2), _numbers(16, 2, 2, 2), 4),  # all pixels
     ],
     wrong_answers=[
         WrongAnswer(lowest_covered, "You cover the lowest values. The highest ones come first."),
@@ -779,6 +810,9 @@ COVER_PIXELS = Exercise(
         WrongAnswer(first_channel_only, "You cover one channel, and the others still show the pixel."),
         WrongAnswer(highest_absolute_values, "You rank by absolute value. A strongly negative pixel comes last."),
         WrongAnswer(places_of_the_first_map, "You use the first map for all images. Each image has its own map."),
+        WrongAnswer(
+            places_of_every_map, "You cover the places of every map in each image. Pair them: go image by image."
+        ),
         WrongAnswer(brightest_covered, "You rank by the image. Rank by the map."),
         WrongAnswer(highest_of_all_maps, "One threshold for all maps covers unequal numbers of pixels. Go map by map."),
     ],
@@ -891,17 +925,19 @@ def passes_all_checks(results: dict[str, dict[str, list[float]]]) -> list[str]:
     """Return the names of the methods that pass three checks, in the order of the dict.
 
     Each list has one number for each network. "inside" and "other": the share inside
-    the image's own mask, and inside the mask of a different image. "randomised": the
-    rank correlation with the map of the network whose weights are new. "deletion" and
-    "random": the mean probability while pixels are deleted by the map, and at random.
-    A method passes if in every network inside is above other and deletion below random,
-    and if the mean of randomised is below 0.5.
+    the image's own mask, and inside masks of different images. "deletion" and "random":
+    the mean probability while pixels are deleted by the map, and at random. In every
+    network inside must be above other, and deletion below random.
+    "renewed": the rank correlation with the map of the network whose weights are new.
+    "floor": the same with that network's map of a different image. The mean of renewed
+    must be nearer to the mean of floor than to 1, the correlation of equal maps.
     """
     passed = []
     for name, r in results.items():
         localises = all(a > b for a, b in zip(r["inside"], r["other"], strict=True))
         deletes = all(a < b for a, b in zip(r["deletion"], r["random"], strict=True))
-        if localises and deletes and sum(r["randomised"]) / len(r["randomised"]) < 0.5:
+        renewed, floor = (sum(r[key]) / len(r[key]) for key in ("renewed", "floor"))
+        if localises and deletes and renewed < (1 + floor) / 2:
             passed.append(name)
     return passed
 
@@ -911,7 +947,8 @@ def passed_by_arrays(results):
     found = []
     for name in results:
         r = {key: np.array(values) for key, values in results[name].items()}
-        checks = [(r["inside"] > r["other"]).all(), r["randomised"].mean() < 0.5, (r["deletion"] < r["random"]).all()]
+        renewed, floor = r["renewed"].mean(), r["floor"].mean()
+        checks = [(r["inside"] > r["other"]).all(), renewed - floor < 1 - renewed, (r["deletion"] < r["random"]).all()]
         if all(checks):
             found.append(name)
     return found
@@ -923,25 +960,33 @@ def failed_removed(results):
     for name, r in results.items():
         n = len(r["inside"])
         bad = any(r["inside"][i] <= r["other"][i] or r["deletion"][i] >= r["random"][i] for i in range(n))
-        if bad or sum(r["randomised"]) / n >= 0.5:
+        if bad or 2 * sum(r["renewed"]) >= n + sum(r["floor"]):
             del left[name]
     return list(left)
 
 
-def _passing(results, *, inside=True, randomised=True, deletion=True):
+def _all_pairs(lower, higher):
+    return all(a < b for a, b in zip(lower, higher, strict=True))
+
+
+def _near_the_floor(renewed, floor):
+    return statistics.fmean(renewed) < (1 + statistics.fmean(floor)) / 2
+
+
+def _passing(results, *, pairs=_all_pairs, changes=_near_the_floor, inside=True, deletion=True):
     """Those that pass the checks that are named."""
     return [
         name
         for name, r in results.items()
-        if (not inside or all(a > b for a, b in zip(r["inside"], r["other"], strict=True)))
-        and (not deletion or all(a < b for a, b in zip(r["deletion"], r["random"], strict=True)))
-        and (not randomised or statistics.fmean(r["randomised"]) < 0.5)
+        if (not inside or pairs(r["other"], r["inside"]))
+        and (not deletion or pairs(r["deletion"], r["random"]))
+        and changes(r["renewed"], r["floor"])
     ]
 
 
-def randomising_left_out(results):
-    """The randomised weights are ignored."""
-    return _passing(results, randomised=False)
+def renewing_left_out(results):
+    """The new weights are ignored."""
+    return _passing(results, changes=lambda _renewed, _floor: True)
 
 
 def mask_left_out(results):
@@ -956,7 +1001,17 @@ def deletion_left_out(results):
 
 def high_correlation_wanted(results):
     """A map that does not change is taken."""
-    return [name for name in _passing(results, randomised=False) if statistics.fmean(results[name]["randomised"]) > 0.5]
+    return _passing(results, changes=lambda renewed, floor: not _near_the_floor(renewed, floor))
+
+
+def floor_left_out(results):
+    """A fixed limit in place of the floor."""
+    return _passing(results, changes=lambda renewed, _floor: statistics.fmean(renewed) < 0.5)
+
+
+def below_the_floor(results):
+    """The correlation must not exceed the floor."""
+    return _passing(results, changes=lambda renewed, floor: statistics.fmean(renewed) < statistics.fmean(floor))
 
 
 def high_probability_wanted(results):
@@ -967,30 +1022,42 @@ def high_probability_wanted(results):
 
 def means_compared(results):
     """Means in place of every network."""
-    means = {name: {key: [statistics.fmean(values)] for key, values in r.items()} for name, r in results.items()}
-    return _passing(means)
+    return _passing(results, pairs=lambda lower, higher: statistics.fmean(lower) < statistics.fmean(higher))
+
+
+def lists_compared(results):
+    """Lists compared as a whole."""
+    return _passing(results, pairs=lambda lower, higher: lower < higher)
+
+
+def extremes_compared(results):
+    """The largest against the smallest."""
+    return _passing(results, pairs=lambda lower, higher: max(lower) < min(higher))
 
 
 def every_correlation_low(results):
-    """Each correlation must be below 0.5."""
-    return [name for name in _passing(results) if max(results[name]["randomised"]) < 0.5]
+    """Each correlation must be near its floor."""
+    return _passing(
+        results, changes=lambda renewed, floor: all(2 * a < 1 + b for a, b in zip(renewed, floor, strict=True))
+    )
 
 
 def one_check_is_enough(results):
     """One check is enough."""
-    passed = {*mask_left_out(results), *deletion_left_out(results), *randomising_left_out(results)}
+    passed = {*mask_left_out(results), *deletion_left_out(results), *renewing_left_out(results)}
     return [name for name in results if name in passed]
 
 
 _GOOD: dict[str, list[float]] = {
     "inside": [0.5, 0.6, 0.55],
     "other": [0.3, 0.4, 0.35],
-    "randomised": [0.3, 0.6, 0.2],
+    "renewed": [0.3, 0.8, 0.25],
+    "floor": [0.25, 0.3, 0.2],
     "deletion": [0.6, 0.65, 0.6],
     "random": [0.8, 0.7, 0.85],
 }
-_EDGES = _GOOD | {"randomised": [1.0, 1.0, 1.0]}
-_NOISE = _GOOD | {"inside": [0.3, 0.4, 0.35], "randomised": [0.0, 0.1, -0.1], "deletion": [0.8, 0.7, 0.85]}
+_EDGES = _GOOD | {"renewed": [1.0, 1.0, 1.0]}
+_NOISE = _GOOD | {"inside": [0.3, 0.4, 0.35], "renewed": [0.0, 0.1, -0.1], "floor": [0.1, 0.0, 0.0]}
 
 PASSES_ALL_CHECKS = Exercise(
     name="interpretability.passes_all_checks",
@@ -1000,22 +1067,31 @@ PASSES_ALL_CHECKS = Exercise(
     cases=[
         ({"gradients": _GOOD, "edges": _EDGES, "noise": _NOISE},),
         ({"elsewhere": _GOOD | {"inside": [0.2, 0.3, 0.3]}, "gradients": _GOOD},),
-        ({"harmless": _GOOD | {"deletion": [0.9, 0.9, 0.9]}, "low": _GOOD | {"randomised": [0.1, 0.2, 0.3]}},),
-        ({"once": _GOOD | {"inside": [0.29, 0.9, 0.9]}, "later": _GOOD | {"deletion": [0.81, 0.1, 0.1]}},),
+        ({"harmless": _GOOD | {"deletion": [0.9, 0.9, 0.9]}, "low": _GOOD | {"renewed": [0.1, 0.2, 0.3]}},),
+        ({"once": _GOOD | {"inside": [0.9, 0.9, 0.34]}, "later": _GOOD | {"deletion": [0.1, 0.1, 0.86]}},),
+        ({"paired": _GOOD | {"inside": [0.32, 0.5, 0.4], "deletion": [0.75, 0.65, 0.8]}},),
+        ({"smooth": _GOOD | {"renewed": [0.6, 0.62, 0.58], "floor": [0.4, 0.42, 0.38]}},),
+        ({"stubborn": _GOOD | {"renewed": [0.45, 0.48, 0.47], "floor": [-0.2, -0.1, -0.2]}},),
     ],
     wrong_answers=[
-        WrongAnswer(randomising_left_out, "You let a map pass that stays the same when the weights are drawn anew."),
+        WrongAnswer(renewing_left_out, "You let a map pass that stays the same when the weights are drawn anew."),
         WrongAnswer(mask_left_out, "You let a map pass that is no more in its own mask than in that of another image."),
         WrongAnswer(deletion_left_out, "You let a map pass whose pixels matter less than random ones."),
-        WrongAnswer(high_correlation_wanted, "A map must change when the weights do: the correlation has to be low."),
+        WrongAnswer(high_correlation_wanted, "A map must change when the weights do: it has to come near the floor."),
+        WrongAnswer(floor_left_out, "A fixed limit of 0.5 ignores the floor. Take the middle between floor and 1."),
+        WrongAnswer(below_the_floor, "It need not fall below the floor. It must be nearer to the floor than to 1."),
         WrongAnswer(high_probability_wanted, "Deleting important pixels lowers the probability: below random is good."),
         WrongAnswer(means_compared, "You compare means for the masks or the deletion. Every network has to pass."),
-        WrongAnswer(every_correlation_low, "For the correlation the mean counts: one network may lie above 0.5."),
+        WrongAnswer(
+            lists_compared, "Python compares lists by the first entries that differ. Compare all pairs: all(...)."
+        ),
+        WrongAnswer(extremes_compared, "You compare across networks. Pair the numbers of the same network with zip."),
+        WrongAnswer(every_correlation_low, "For the correlation the mean counts: one network may lie higher."),
         WrongAnswer(one_check_is_enough, "A method has to pass all three checks."),
     ],
     hints=[
         "Go through results.items(), and write each check as one line with all(...) or sum(...) / len(...).",
-        "zip pairs inside with other, and deletion with random. Append the name if all three hold.",
+        "zip pairs inside with other, and deletion with random. The middle between floor and 1 is (1 + floor) / 2.",
     ],
     praise="A heat map that passes has survived three ways to be wrong, which does not prove that it is right.",
 )

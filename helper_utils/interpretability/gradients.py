@@ -142,7 +142,7 @@ def integrated_gradients(
 def guided_backpropagation(model: nn.Module, inputs: Tensor, *, target: Target) -> Tensor:
     """Return the gradient in which every ReLU also stops negative values on the way back.
 
-    Springenberg et al. (2015), arXiv:1412.6806. It draws sharp pictures. Section 5 of the lesson shows why they say
+    Springenberg et al. (2015), arXiv:1412.6806. It draws sharp pictures. Section G of the lesson shows where they say
     little about the classifier.
 
     Args and errors as in `saliency`; besides:

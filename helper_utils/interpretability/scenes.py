@@ -91,25 +91,39 @@ def _moved(images: Tensor, masks: Tensor, n_pixels: int, generator: torch.Genera
     )
 
 
-def mark_place(like: Tensor) -> Tensor:
-    """Return where the mark is, bool, of the shape of `like`, which is (..., H, W)."""
-    place = torch.zeros_like(like, dtype=torch.bool)
-    place[..., :MARK_SIZE, :MARK_SIZE] = True
-    return place
+def mark_place(like: Tensor, places: Tensor | None = None) -> Tensor:
+    """Return where the mark is, bool, of the shape of `like`, which is (..., H, W).
+
+    Args:
+        like: Gives the shape.
+        places: As in `add_marks`; then `like` has the shape (N, H, W).
+    """
+    if places is None:
+        place = torch.zeros_like(like, dtype=torch.bool)
+        place[..., :MARK_SIZE, :MARK_SIZE] = True
+        return place
+    rows, columns = (torch.arange(size) - first[:, None] for size, first in zip(like.shape[1:], places.T, strict=True))
+    in_rows, in_columns = ((x >= 0) & (x < MARK_SIZE) for x in (rows, columns))
+    return in_rows[:, :, None] & in_columns[:, None, :]
 
 
-def add_marks(inputs: Tensor, colors: Tensor) -> Tensor:
-    """Return copies of images with a mark in the upper left corner.
+def add_marks(inputs: Tensor, colors: Tensor, places: Tensor | None = None) -> Tensor:
+    """Return copies of images with a mark, by default in the upper left corner.
 
     Args:
         inputs: Shape (N, 3, H, W).
         colors: 0 (red) or 1 (blue) for each image, shape (N,), int64.
+        places: Row and column of the mark's upper left pixel for each image, shape (N, 2), int64.
 
     Raises:
-        ValueError: There is not one colour for each image, or it is neither 0 nor 1.
+        ValueError: There is not one colour for each image, it is neither 0 nor 1, or a mark is not inside its image.
     """
     if colors.shape != (len(inputs),) or not bool(((colors == 0) | (colors == 1)).all()):
         raise ValueError(f"colors must hold 0 or 1 for each of the {len(inputs)} images, not {colors}")
-    marked = inputs.clone()
-    marked[:, :, :MARK_SIZE, :MARK_SIZE] = torch.tensor(MARK_COLORS).to(inputs)[colors][:, :, None, None]
-    return marked
+    last = torch.tensor(inputs.shape[2:]) - MARK_SIZE
+    if places is not None and (places.shape != (len(inputs), 2) or bool(((places < 0) | (places > last)).any())):
+        raise ValueError(
+            f"places must hold row and column for each of the {len(inputs)} images, from 0 to {last.tolist()}"
+        )
+    is_mark = mark_place(inputs[:, 0], places)[:, None]
+    return torch.where(is_mark, torch.tensor(MARK_COLORS).to(inputs)[colors][:, :, None, None], inputs)
