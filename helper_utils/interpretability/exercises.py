@@ -1069,6 +1069,7 @@ PASSES_ALL_CHECKS = Exercise(
         ({"elsewhere": _GOOD | {"inside": [0.2, 0.3, 0.3]}, "gradients": _GOOD},),
         ({"harmless": _GOOD | {"deletion": [0.9, 0.9, 0.9]}, "low": _GOOD | {"renewed": [0.1, 0.2, 0.3]}},),
         ({"once": _GOOD | {"inside": [0.9, 0.9, 0.34]}, "later": _GOOD | {"deletion": [0.1, 0.1, 0.86]}},),
+        ({"first only": _GOOD | {"inside": [0.35, 0.1, 0.1]}},),
         ({"paired": _GOOD | {"inside": [0.32, 0.5, 0.4], "deletion": [0.75, 0.65, 0.8]}},),
         ({"smooth": _GOOD | {"renewed": [0.6, 0.62, 0.58], "floor": [0.4, 0.42, 0.38]}},),
         ({"stubborn": _GOOD | {"renewed": [0.45, 0.48, 0.47], "floor": [-0.2, -0.1, -0.2]}},),
