@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import random
 import resource
+import socket
 import subprocess
 import sys
 import time
@@ -30,6 +32,19 @@ def write_notebook(path: Path, *cells: str | tuple[str, tuple[str, ...]], parame
     path.parent.mkdir(exist_ok=True)
     nbformat.write(notebook, path)
     return path
+
+
+def free_port() -> int:
+    """Return a port for a server that starts a moment later.
+
+    It lies below those that systems hand out (from 32768 on Linux): one of these can go to a kernel of another test
+    before the server takes it.
+    """
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
+        with socket.socket() as attempt, contextlib.suppress(OSError):
+            attempt.bind(("127.0.0.1", port))
+            return port
+    raise OSError("a hundred ports between 20000 and 32000 are taken")
 
 
 @dataclass

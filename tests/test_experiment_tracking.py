@@ -20,6 +20,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from support import free_port
 from torch import nn
 
 import helper_utils as hu
@@ -839,7 +840,6 @@ def wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
 )
 def test_the_pages_show_the_runs(recorded, tmp_path, page, path):
     import shutil
-    import socket
 
     pytest.importorskip(page, reason=f"{page} is {REASON}")
     pytest.importorskip("playwright", reason="playwright is not installed: it comes with the extra `dev`")
@@ -855,9 +855,7 @@ def test_the_pages_show_the_runs(recorded, tmp_path, page, path):
     for name in ("first-run", "second-run"):
         shutil.copytree(recorded, runs / name)
     command = prepare(page, runs, tmp_path / "store")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     log = tmp_path / "server.log"
     with log.open("w") as file:
         process = subprocess.Popen(

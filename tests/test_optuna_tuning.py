@@ -7,7 +7,6 @@ import os
 import pickle
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -25,6 +24,7 @@ from optuna.samplers import GridSampler, PartialFixedSampler, QMCSampler, Random
 from optuna.storages import InMemoryStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FixedTrial, TrialState
+from support import free_port
 from torch import nn
 
 from helper_utils import load_dataset, set_seed
@@ -375,6 +375,7 @@ def quick(trial: optuna.Trial) -> float:
 def test_a_killed_study_goes_on_and_loses_nothing_that_was_finished(tmp_path, file, n_workers):
     path = tmp_path / file
     process = start(tmp_path, path, n_workers)
+    wait_for(lambda: n_complete(open_file(path)) == N_FINISHED)
     wait_for(lambda: count(TrialState.RUNNING, open_file(path)) == n_workers)
     family = [process, *psutil.Process(process.pid).children(recursive=True)]
     process.send_signal(signal.SIGKILL)
@@ -464,9 +465,7 @@ def postgres():
         except OSError:
             folder.rmdir()
             pytest.skip("PostgreSQL refuses to run as root, and there is no other user here (unshare -r)")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     run_as = {}
     if os.geteuid() == 0:
         run_as = {"user": "postgres", "group": "postgres", "extra_groups": []}
