@@ -1,6 +1,7 @@
 """Exercises of the lesson 05_optimizers."""
 
 import math
+import operator
 import statistics
 
 import torch
@@ -852,15 +853,19 @@ def choose_by_elimination(losses, kept):
     return chosen
 
 
-def _choose(losses, kept, margin, fewest=True):
-    means = {name: statistics.mean(values) for name, values in losses.items()}
-    best = min(means, key=lambda name: means[name])
-    left = [name for name in losses if means[name] - means[best] <= margin(losses[name], losses[best])]
-    return min(left, key=lambda name: (kept[name], means[name]) if fewest else (-kept[name], means[name]))
-
-
 def _paired(values, others):
     return statistics.stdev(a - b for a, b in zip(values, others, strict=True))
+
+
+def _two_errors(values, others):
+    return 2 * _paired(values, others) / math.sqrt(len(values))
+
+
+def _choose(losses, kept, margin=_two_errors, stays=operator.le, order=lambda numbers, mean: (numbers, mean)):
+    means = {name: statistics.mean(values) for name, values in losses.items()}
+    best = min(means, key=lambda name: means[name])
+    left = [name for name in losses if stays(means[name] - means[best], margin(losses[name], losses[best]))]
+    return min(left, key=lambda name: order(kept[name], means[name]))
 
 
 def lowest_mean(losses, kept):  # noqa: ARG001
@@ -895,27 +900,12 @@ def error_without_the_root(losses, kept):
 
 def keeps_the_clearly_worse(losses, kept):
     """Keeps the clearly worse."""
-    means = {name: statistics.mean(values) for name, values in losses.items()}
-    best = min(means, key=lambda name: means[name])
-    left = [
-        name
-        for name in losses
-        if name == best
-        or means[name] - means[best] > 2 * _paired(losses[name], losses[best]) / math.sqrt(len(losses[name]))
-    ]
-    return min(left, key=lambda name: (kept[name], means[name]))
+    return _choose(losses, kept, stays=lambda difference, margin: difference > margin or difference == 0)
 
 
 def leaves_out_the_best(losses, kept):
     """Leaves out the best."""
-    means = {name: statistics.mean(values) for name, values in losses.items()}
-    best = min(means, key=lambda name: means[name])
-    left = [
-        name
-        for name in losses
-        if means[name] - means[best] < 2 * _paired(losses[name], losses[best]) / math.sqrt(len(losses[name]))
-    ]
-    return min(left, key=lambda name: (kept[name], means[name]))
+    return _choose(losses, kept, stays=operator.lt)
 
 
 def median_for_mean(losses, kept):
@@ -933,14 +923,7 @@ def median_for_mean(losses, kept):
 
 def memory_times_loss(losses, kept):
     """Memory times loss."""
-    means = {name: statistics.mean(values) for name, values in losses.items()}
-    best = min(means, key=lambda name: means[name])
-    left = [
-        name
-        for name in losses
-        if means[name] - means[best] <= 2 * _paired(losses[name], losses[best]) / math.sqrt(len(losses[name]))
-    ]
-    return min(left, key=lambda name: (kept[name] * means[name], means[name]))
+    return _choose(losses, kept, order=lambda numbers, mean: (numbers * mean, mean))
 
 
 def seeds_not_paired(losses, kept):
@@ -954,19 +937,12 @@ def seeds_not_paired(losses, kept):
 
 def most_numbers(losses, kept):
     """Most numbers."""
-    return _choose(losses, kept, lambda a, b: 2 * _paired(a, b) / math.sqrt(len(a)), fewest=False)
+    return _choose(losses, kept, order=lambda numbers, mean: (-numbers, mean))
 
 
 def ties_by_order(losses, kept):
     """Ties by order."""
-    means = {name: statistics.mean(values) for name, values in losses.items()}
-    best = min(means, key=lambda name: means[name])
-    left = [
-        name
-        for name in losses
-        if means[name] - means[best] <= 2 * _paired(losses[name], losses[best]) / math.sqrt(len(losses[name]))
-    ]
-    return min(left, key=lambda name: kept[name])
+    return _choose(losses, kept, order=lambda numbers, mean: numbers)  # noqa: ARG005
 
 
 def population_deviation(losses, kept):
