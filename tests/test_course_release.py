@@ -13,7 +13,9 @@ from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from helper_utils.course.cli import course
+from helper_utils.course.commands.release import clean
 from helper_utils.course.grading.submissions import DECORATOR, read_answers
+from helper_utils.course.lessons import read_lesson
 from helper_utils.teaching.registry import find_exercise
 
 F1 = find_exercise("metrics.f1")
@@ -105,6 +107,13 @@ def test_folded_cells_and_attached_pictures_stay(tmp_path):
     text, code = nbformat.read(tmp_path / "class" / "01_folded.ipynb", as_version=4).cells
     assert text.attachments == picture
     assert code.metadata == {"tags": ["hide-input"], "jupyter": {"source_hidden": True}}
+
+
+def test_a_link_out_of_the_folder_becomes_words_and_one_to_a_lesson_stays(tmp_path):
+    text = "See [the *data* sets](../data/README.md) and [02](02_data.ipynb)."
+    nbformat.write(new_notebook(cells=[new_markdown_cell(text)]), tmp_path / "01_a.ipynb")
+    released, _ = clean(read_lesson(tmp_path / "01_a.ipynb"))
+    assert json.loads(released)["cells"][0]["source"] == "See the *data* sets and [02](02_data.ipynb)."
 
 
 def test_nothing_stays_when_the_disk_is_full_half_way(tmp_path, lessons, monkeypatch):

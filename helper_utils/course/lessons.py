@@ -16,6 +16,7 @@ from helper_utils.teaching.registry import checked_by
 
 TIME_LABEL = r"\*\*(?:Run time|Time):?\*\*:?\s*"
 FILE_NAME = re.compile(r"[0-9][0-9]_\w+\.ipynb")
+OUTSIDE_LINK = re.compile(r"\[([^\]]*)\]\(\.\./[^)]*\)")
 MAX_SHOWN = 80  # characters of a wrong name in its error
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -136,6 +137,14 @@ class Lesson:
 def source(cell: dict[str, Any]) -> str:
     """Return a cell's text, which a notebook file stores as one string or as a list of lines."""
     return "".join(cell.get("source", ""))
+
+
+def without_outside_links(markdown: str) -> str:
+    """Return Markdown in which links out of the notebook's folder, as to `../data/README.md`, are plain words.
+
+    A handout and a page stand elsewhere, where such a link leads nowhere.
+    """
+    return OUTSIDE_LINK.sub(r"\1", markdown)
 
 
 def read_lesson(path: Path) -> Lesson:

@@ -11,7 +11,7 @@ from helper_utils.base.files import write_text
 from helper_utils.course.errors import CourseError
 from helper_utils.course.files import shown
 from helper_utils.course.grading.submissions import DECORATOR, UnreadableError, read_answers
-from helper_utils.course.lessons import Lesson, source
+from helper_utils.course.lessons import Lesson, source, without_outside_links
 from helper_utils.course.stored import KERNELSPEC, kept_metadata, language_info
 from helper_utils.teaching.registry import UnknownExerciseError, find_exercise
 
@@ -51,7 +51,8 @@ def release_lessons(folder: str, lessons: Sequence[Lesson]) -> None:
 def clean(lesson: Lesson) -> tuple[str, list[str]]:
     """Return the text of a notebook file without outputs and answers, and the exercises that were reset.
 
-    A cell with an answer becomes the untouched cell of its exercises; all other cells keep their text.
+    A cell with an answer becomes the untouched cell of its exercises; all other cells keep their text, but for links
+    out of the notebook's folder.
 
     Raises:
         CourseError: The lesson cannot be read, or names an exercise that does not exist.
@@ -81,8 +82,10 @@ def clean(lesson: Lesson) -> tuple[str, list[str]]:
                 text = "\n\n".join(_untouched(name, lesson) for name in exercises)
                 reset += names
             released |= {"outputs": [], "execution_count": None}
-        elif "attachments" in cell:
-            released["attachments"] = cell["attachments"]
+        else:
+            text = without_outside_links(text)
+            if "attachments" in cell:
+                released["attachments"] = cell["attachments"]
         cells.append(released | {"source": text})
     notebook = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
     return nbformat.writes(nbformat.from_dict(notebook)) + "\n", reset

@@ -15,6 +15,7 @@ from latex2mathml.converter import convert
 from nbconvert.exporters import HTMLExporter
 
 from helper_utils.base.files import write_text
+from helper_utils.course.lessons import without_outside_links
 from helper_utils.course.reports.tables import PAGE_LINKS, render
 
 # nbconvert's own template loads scripts from the net, leaves out the alternative texts of pictures, makes every cell a
@@ -61,7 +62,7 @@ class CellExporter(HTMLExporter):
     @pass_context
     def markdown2html(self, context: Context, source: str) -> str:
         """Turn a Markdown cell into HTML."""
-        text = ANCHOR.sub("", super().markdown2html(context, source))
+        text = ANCHOR.sub("", super().markdown2html(context, without_outside_links(source)))
         return CODE_OR_FORMULA.sub(_as_mathml, HEADING.sub(self._keep_heading, text))
 
     def _keep_heading(self, found: re.Match[str]) -> str:
