@@ -113,7 +113,7 @@ def test_a_link_out_of_the_folder_becomes_words_and_one_to_a_lesson_stays(tmp_pa
     text = "See [the *data* sets](../data/README.md) and [02](02_data.ipynb)."
     nbformat.write(new_notebook(cells=[new_markdown_cell(text)]), tmp_path / "01_a.ipynb")
     released, _ = clean(read_lesson(tmp_path / "01_a.ipynb"))
-    assert json.loads(released)["cells"][0]["source"] == "See the *data* sets and [02](02_data.ipynb)."
+    assert nbformat.reads(released, as_version=4).cells[0].source == "See the *data* sets and [02](02_data.ipynb)."
 
 
 def test_nothing_stays_when_the_disk_is_full_half_way(tmp_path, lessons, monkeypatch):
