@@ -40,7 +40,7 @@ test-browser: $(READY) ## drive the first lessons in the real JupyterLab (needs 
 	.ci/offline $(RUN) -m pytest tests/test_browser.py
 
 notebook-tests: $(READY) ## nbval; what failed is kept in build/failed-notebooks
-	$(ONE_THREAD) .ci/offline $(RUN) -m pytest -n $(WORKERS) --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 120 \
+	HELPER_UTILS_PROGRESS=off $(ONE_THREAD) .ci/offline $(RUN) -m pytest -n $(WORKERS) --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 120 \
 		--nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
 
 notebooks: $(READY) ## execute the stored notebooks again after an edit (one: make notebooks LESSON=01)

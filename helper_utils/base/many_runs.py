@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.optim import Optimizer
 
+from helper_utils.base.late_bar import LateBar
 from helper_utils.base.seeds import set_seed
 from helper_utils.base.training import Device, LossFunction, check_classes
 from helper_utils.data.augmentation import Augmentation
@@ -76,6 +77,7 @@ def train_many(
     val: Part | None = None,
     after_epoch: Callable[[Callable[[Part], tuple[Tensor, Tensor]]], None] | None = None,
     device: Device = "cpu",
+    progress: bool = True,
 ) -> ManyRuns:
     """Train a small network once for each pair of a learning rate and a seed, all at the same time.
 
@@ -109,6 +111,7 @@ def train_many(
         after_epoch: Called after each epoch, if given, with a function that evaluates all runs as they are then, as
             `ManyRuns.evaluate` does.
         device: Where to train.
+        progress: Whether a bar may appear; it does where the training takes longer than a few seconds.
 
     Raises:
         ValueError: There are no rates or no seeds, n_epochs is negative, clip_norm is not positive, a batch is larger
@@ -128,24 +131,26 @@ def train_many(
     generators = [torch.Generator().manual_seed(augmentation_seed(seed)) for seed in seeds]
 
     batch_losses, validations = [], []
-    for epoch in range(n_epochs):
-        order = next(orders).to(device)
-        for batch in range(n_batches):
-            chosen = order[:, batch * batch_size : (batch + 1) * batch_size]
-            inputs, targets = train.inputs[chosen], train.targets[chosen]
-            if augment is not None or mix is not None:
-                inputs, targets = _change(inputs, targets, augment, mix, generators)
-            losses = stack.losses(_for_each_rate(inputs, len(lrs)), _for_each_rate(targets, len(lrs)))
-            _set_gradients(losses, weights)
-            if clip_norm is not None:
-                _clip_each_run(weights, clip_norm)
-            factor = 1.0 if schedule is None else schedule(epoch * n_batches + batch)
-            _step_with_rates(optimizer, weights, rates * factor)
-            batch_losses.append(losses.detach())
-        if val is not None:
-            validations.append(stack.evaluate(val))
-        if after_epoch is not None:
-            after_epoch(stack.evaluate)
+    with LateBar(n_epochs * n_batches, shown=progress) as bar:
+        for epoch in range(n_epochs):
+            order = next(orders).to(device)
+            for batch in range(n_batches):
+                chosen = order[:, batch * batch_size : (batch + 1) * batch_size]
+                inputs, targets = train.inputs[chosen], train.targets[chosen]
+                if augment is not None or mix is not None:
+                    inputs, targets = _change(inputs, targets, augment, mix, generators)
+                losses = stack.losses(_for_each_rate(inputs, len(lrs)), _for_each_rate(targets, len(lrs)))
+                _set_gradients(losses, weights)
+                if clip_norm is not None:
+                    _clip_each_run(weights, clip_norm)
+                factor = 1.0 if schedule is None else schedule(epoch * n_batches + batch)
+                _step_with_rates(optimizer, weights, rates * factor)
+                batch_losses.append(losses.detach())
+                bar.update()
+            if val is not None:
+                validations.append(stack.evaluate(val))
+            if after_epoch is not None:
+                after_epoch(stack.evaluate)
     return _collect(stack, batch_losses, validations)
 
 

@@ -194,7 +194,7 @@ def kernel_environment(job: Job) -> dict[str, str]:
         environment.setdefault(variable, n_threads)
     environment.setdefault("GOMP_SPINCOUNT", "0")
     environment["HELPER_UTILS_STRICT"] = "1" if job.strict else "0"
-    environment["HELPER_UTILS_PROGRESS"] = "off"  # nobody is learning
+    environment["HELPER_UTILS_PROGRESS"] = "off"  # nobody learns, nobody watches a bar
     environment["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     # The notebooks import the package that runs them, also where it is not installed.
     paths = [str(CHECKOUT), environment.get("PYTHONPATH", "")]
