@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from chromium import CHROMIUM, NEEDS_CHROMIUM
 
 from helper_utils.course.commands.release import clean
 from helper_utils.course.lessons import read_lesson
@@ -28,10 +29,7 @@ from helper_utils.teaching.registry import find_exercise
 pytest.importorskip("playwright", reason="playwright is not installed: it comes with the extra `dev`")
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = os.environ.get("HELPER_UTILS_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-ADVICE = f"no browser: install one of {', '.join(NAMES)}, or name a program in HELPER_UTILS_CHROMIUM"
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason=ADVICE)]
+pytestmark = [pytest.mark.slow, NEEDS_CHROMIUM]
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "build" / "browser"

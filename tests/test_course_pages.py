@@ -87,6 +87,21 @@ def test_formulas_are_drawn_without_scripts_and_code_is_left_alone(tmp_path):
     assert "src=" not in page
 
 
+def test_an_error_has_a_heading_to_which_the_top_links_and_no_colours_of_a_terminal(tmp_path):
+    mark = {"tags": ["papermill-error-cell-tag"]}
+    red = "\x1b[38;5;28mTraceback\x1b[39m of <me>"
+    page = page_of(
+        tmp_path,
+        new_markdown_cell('An Exception at <a href="#papermill-error-cell">In [1]</a>.', metadata=mark),
+        new_markdown_cell('<span id="papermill-error-cell">Stopped here:</span>', metadata=mark),
+        new_code_cell("1 / 0", outputs=[new_output("error", ename="E", evalue="e", traceback=[red])]),
+    )
+    assert '<a href="#The-error">see where</a>' in page
+    assert '<h2 id="The-error">The error</h2>' in page
+    assert "Traceback of &lt;me&gt;" in page
+    assert "papermill" not in page
+
+
 def test_recorded_values_leave_no_trace_on_the_page(tmp_path):
     value = new_output("display_data", {}, metadata={"helper_utils": {"record": {"name": "x", "value": 1}}})
     nbformat.write(new_notebook(cells=[new_code_cell("x", outputs=[value])]), tmp_path / "01_a.ipynb")

@@ -30,6 +30,8 @@ ANCHOR = re.compile(r'<a class="anchor-link".*?</a>', re.DOTALL)
 SCRIPT_OR_TABLE = re.compile(r"<script\b.*?</script>|(?P<table><table\b.*?</table>)", re.DOTALL)
 EMPTY_HEADER = re.compile(r"<th\b[^>]*>\s*</th>")
 FORMULA_HEADER = re.compile(r"<th\b(?P<rest>[^>]*)>\s*(?P<math><math\b(?:(?!</th>).)*</math>)\s*</th>", re.DOTALL)
+PAPERMILLS_MARK = "papermill-error-cell-tag"  # of a cell that papermill adds at the top, and of one at the error
+AT_THE_ERROR, TO_THE_ERROR = "## The error", "An error has stopped this run: [see where](#The-error)."
 PHONE_WIDTH = 30  # characters of a formula; a longer one can be scrolled there
 
 
@@ -89,6 +91,8 @@ def write_page(notebook: Path, page: Path) -> None:
     """
     content = nbformat.read(notebook, as_version=4)
     for cell in content.cells:
+        if PAPERMILLS_MARK in cell.metadata.get("tags", []):
+            cell.source = AT_THE_ERROR if "id=" in cell.source else TO_THE_ERROR
         if cell.cell_type == "code":  # neither what `record` keeps nor a widget can be shown
             cell.outputs = [o for o in cell.outputs if o.get("data") != {} and WIDGET not in o.get("data", {})]
     exporter = CellExporter()
