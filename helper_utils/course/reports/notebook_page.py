@@ -12,7 +12,8 @@ import nbformat
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from latex2mathml.converter import convert
-from nbconvert.exporters import HTMLExporter
+from nbconvert.exporters import HTMLExporter, TemplateExporter
+from nbconvert.filters import Highlight2HTML
 
 from helper_utils.base.files import write_text
 from helper_utils.course.lessons import without_outside_links
@@ -60,6 +61,14 @@ class CellExporter(HTMLExporter):
         """Return nbconvert's filters and those of our template."""
         yield from super().default_filters()
         yield "first_comment", first_comment
+
+    def from_notebook_node(
+        self, nb: nbformat.NotebookNode, resources: dict[str, Any] | None = None, **options: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """Convert as nbconvert does, but do not parse the whole page again, for what our template has written."""
+        lexer = nb.metadata.get("language_info", {}).get("pygments_lexer", "python")
+        self.register_filter("highlight_code", Highlight2HTML(pygments_lexer=lexer, parent=self))
+        return TemplateExporter.from_notebook_node(self, nb, resources, **options)
 
     @pass_context
     def markdown2html(self, context: Context, source: str) -> str:

@@ -129,6 +129,7 @@ class LessonEngine(NBClientEngine):
             timeout_func=lambda _cell: max(remaining(), 0.01) if remaining() < MAX_SECONDS else None,
             iopub_timeout=30,
             coalesce_streams=True,
+            shutdown_kernel="immediate",  # all is saved, and a kernel with torch takes half a second to end politely
             on_notebook_start=on_start,
             on_cell_execute=before_cell,
         )
