@@ -85,7 +85,7 @@ BATCH_FOR_ERROR = Exercise(
             "That is the factor by which the batch has to grow. Multiply the present batch size by it.",
         ),
         WrongAnswer(batch_size_squared, "You square the batch size as well. Only the ratio of the errors is squared."),
-        WrongAnswer(rounded_down, "You cut the result to a whole number. Return it as it is."),
+        WrongAnswer(rounded_down, "You made the result a whole number. Return it as it is."),
     ],
     hints=[
         "The variance of a mean of B draws is the variance of one draw, divided by B. The error is its root.",
@@ -502,6 +502,21 @@ def whole_decades(lowest, highest, per_decade):
     return [lowest * 10 ** (step / per_decade) for step in range(n_steps + 1)]
 
 
+def whole_decades_cut(lowest, highest, per_decade):
+    """Cut too early."""
+    n_steps = int(math.log10(highest / lowest)) * per_decade
+    return [lowest * 10 ** (step / per_decade) for step in range(n_steps + 1)]
+
+
+def loop_ended_by_rounding(lowest, highest, per_decade):
+    """Compares the product with the highest rate."""
+    rates, rate = [], lowest
+    while rate <= highest:
+        rates.append(rate)
+        rate *= 10 ** (1 / per_decade)
+    return rates
+
+
 def last_rate_missing(lowest, highest, per_decade):
     """Last rate missing."""
     return rate_grid(lowest, highest, per_decade)[:-1]
@@ -557,6 +572,14 @@ RATE_GRID = Exercise(
         WrongAnswer(
             whole_decades,
             "You round the number of decades. Round the number of steps: a range may end in the middle of a decade.",
+        ),
+        WrongAnswer(
+            whole_decades_cut,
+            "You cut the number of decades to a whole number. Round the number of steps, decades times per_decade.",
+        ),
+        WrongAnswer(
+            loop_ended_by_rounding,
+            "Your loop ends early where a product comes out a little above the highest rate. Count the steps instead.",
         ),
         WrongAnswer(
             evenly_on_a_plain_axis,
@@ -654,6 +677,16 @@ def grid_steps(rates, losses, factor):
 def half_the_grid_steps(rates, losses, factor):
     """Half the grid steps."""
     return grid_steps(rates, losses, factor) / 2
+
+
+def quarter_of_the_number(rates, losses, factor):
+    """Quarter of the number."""
+    return len(_working(rates, losses, factor)) / 4
+
+
+def quarter_of_the_gaps(rates, losses, factor):
+    """Quarter of the gaps."""
+    return (len(_working(rates, losses, factor)) - 1) / 4
 
 
 def rounded_to_whole_decades(rates, losses, factor):
@@ -759,6 +792,14 @@ WORKING_DECADES = Exercise(
         ),
         WrongAnswer(
             half_the_grid_steps, "You assume a grid of half decades. The steps can have any size: use the rates."
+        ),
+        WrongAnswer(
+            quarter_of_the_number,
+            "You divide the number of working rates by four. The steps can have any size: use the first and the last.",
+        ),
+        WrongAnswer(
+            quarter_of_the_gaps,
+            "You counted the gaps as quarters of a decade, as on one grid. Take the logarithm of last over first.",
         ),
         WrongAnswer(rounded_to_whole_decades, "You rounded. The distance need not be a whole number of decades."),
         WrongAnswer(cut_to_whole_decades, "You cut off what follows the decimal point. Return the distance itself."),
