@@ -4,11 +4,13 @@ import copy
 import itertools
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.func import functional_call, replace_all_batch_norm_modules_, vmap
 
 from helper_utils.skip_connections import (
     DenseBlock,
@@ -72,7 +74,8 @@ def test_a_block_is_torchvisions_basic_block(out_channels: int, stride: int) -> 
     )
     theirs = BasicBlock(4, out_channels, stride, shortcut)
     theirs.load_state_dict(ours.state_dict())
-    assert_same(ours, theirs, images())
+    for inputs in (images(), images(size=7), images()[..., :5]):  # even, odd, and not square
+        assert_same(ours, theirs, inputs)
     ours.load_state_dict(theirs.state_dict())
 
 
@@ -292,6 +295,10 @@ def test_a_transposed_convolution_is_the_transpose(size: int, kernel_size: int, 
         y[None, None], kernel[None, None], stride=stride, output_padding=left_over if left_over < stride else 0
     )[0, 0]
     torch.testing.assert_close(matrix.T @ y, backward)
+    torch.testing.assert_close(y @ matrix, backward)  # the same product, written as a row
+    if matrix.shape[0] != matrix.shape[1]:  # "the product in reverse order" does not fit
+        with pytest.raises(RuntimeError):
+            _ = x @ matrix
     torch.testing.assert_close((matrix @ x) @ y, x @ backward)
 
 
@@ -326,6 +333,25 @@ def test_a_slice_goes_through_the_model_and_leaves_it() -> None:
     grid = loss_slice(model, loss, [along_x, along_y], steps)
     assert grid.tolist() == [[(3 + a) ** 2 + (4 + b) ** 2 for b in steps] for a in steps]
     assert torch.equal(model.weight, before["weight"])
+
+
+def test_a_slice_is_the_one_computed_at_all_places_at_once() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2))
+    inputs = torch.randn(20, 3)
+    generator = torch.Generator().manual_seed(1)
+    directions = [filter_normalized_direction(model, generator) for _ in range(2)]
+    steps = torch.linspace(-1, 1, 5)
+    one_by_one = loss_slice(model, lambda model: model(inputs).square().mean(), directions, steps.tolist())
+    assert one_by_one.std() > 0.01
+    places = torch.cartesian_prod(steps, steps)
+    moved = {
+        name: values.detach() + sum(torch.tensordot(a, d[name], 0) for a, d in zip(places.T, directions, strict=True))
+        for name, values in model.named_parameters()
+    }
+    together = replace_all_batch_norm_modules_(copy.deepcopy(model))
+    found = vmap(lambda weights: functional_call(together, weights, (inputs,)).square().mean())(moved)
+    torch.testing.assert_close(found.view(5, 5), one_by_one, rtol=1e-4, atol=1e-5)
 
 
 # ----------------------------------------------------------------------------------------------------- bad input
@@ -365,12 +391,60 @@ def test_a_slice_goes_through_the_model_and_leaves_it() -> None:
         (lambda: DenseBlock(4, 1, 1)(torch.zeros(1, 5, 8, 8)), "not"),
         (lambda: border(torch.zeros(2, 3, dtype=torch.bool)), r"\(N, H, W\)"),
         (lambda: border(torch.zeros(1, 2, 3, dtype=torch.bool), width=0), "width is 0"),
+        (lambda: border(torch.zeros(1, 0, 3, dtype=torch.bool)), r"at least one pixel, not the shape \(1, 0, 3\)"),
+        (lambda: StochasticDepth(0.5)(torch.tensor(1.0)), r"\(N, ...\), one row for each example"),
+        (lambda: ResidualBlock(4, 4)(torch.zeros(1, 4, 0, 8)), r"at least one pixel, not of shape \(1, 4, 0, 8\)"),
+        (lambda: ResNet(3)(torch.zeros(2, 3, 0, 0)), "at least one pixel"),
+        (lambda: DenseBlock(4, 1, 1)(torch.zeros(1, 4, 8, 0)), "at least one pixel"),
+        (lambda: UNet()(torch.zeros(1, 3, 0, 0)), "at least one pixel"),
         (lambda: loss_slice(nn.Linear(1, 1), lambda _: torch.zeros(()), [], [0.0]), "one or two directions"),
+        (lambda: loss_slice(nn.Linear(1, 1), lambda _: torch.zeros(()), [{}], [0.0]), "has nothing for .* 'weight'"),
+        (lambda: slice_of_a_layer(torch.ones(1, 1)), r"shape \(1, 1\) for .* 'weight'; expected the shape \(2, 2\)"),
+        (lambda: slice_of_a_layer(torch.ones(2, 2), torch.ones(2)), r"loss has the shape \(2,\); expected one number"),
     ],
 )
 def test_bad_arguments(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def slice_of_a_layer(direction: Tensor, loss: Tensor | None = None) -> Tensor:
+    loss = torch.zeros(()) if loss is None else loss
+    return loss_slice(nn.Linear(2, 2, bias=False), lambda _: loss, [{"weight": direction}], [0.0])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ResidualBlock(4.5, 4), "in_channels must be a whole number, not 4.5"),  # pyright: ignore[reportArgumentType]
+        (lambda: ResidualBlock(True, 4), "in_channels must be a whole number, not True"),
+        (lambda: ResidualBlock(4, 4, 1.5), "stride must be a whole number, not 1.5"),  # pyright: ignore[reportArgumentType]
+        (lambda: ResNet(3, n_blocks=2.5), "n_blocks must be a whole number, not 2.5"),  # pyright: ignore[reportArgumentType]
+        (lambda: ResNet(3, n_blocks=True), "n_blocks must be a whole number, not True"),
+        (lambda: ResNet(3, n_blocks="333"), "n_blocks must be a whole number, not '3'"),  # pyright: ignore[reportArgumentType]
+        (lambda: ResNet(3, widths=4), r"widths must be one number for each stage, .* not 4"),  # pyright: ignore[reportArgumentType]
+        (lambda: ResNet(3, widths=(4, 8.5), n_blocks=1), "widths must be a whole number, not 8.5"),  # pyright: ignore[reportArgumentType]
+        (lambda: DenseLayer(4, 1, bottleneck=1.5), "bottleneck must be a whole number"),  # pyright: ignore[reportArgumentType]
+        (lambda: DenseBlock(4, 1.5, 2), "growth_rate must be a whole number"),  # pyright: ignore[reportArgumentType]
+        (lambda: Transition(4.0), "in_channels must be a whole number"),  # pyright: ignore[reportArgumentType]
+        (lambda: Transition(4, 2.5), "out_channels must be a whole number"),  # pyright: ignore[reportArgumentType]
+        (lambda: UNet(width=6.5), "width must be a whole number, not 6.5"),  # pyright: ignore[reportArgumentType]
+        (lambda: border(torch.zeros(1, 4, 4, dtype=torch.bool), width=1.5), "width must be a whole number"),  # pyright: ignore[reportArgumentType]
+        (lambda: ResNet(3)([1, 2]), "ResNet needs a tensor, not list"),
+        (lambda: StochasticDepth(0.5)(torch.ones(4, 2, dtype=torch.int64)), "StochasticDepth needs floating point"),
+        (lambda: StochasticDepth(1.0)(torch.ones(4, 2, dtype=torch.bool)), "StochasticDepth needs floating point"),
+    ],
+)
+def test_arguments_of_a_wrong_type(make: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        make()
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers() -> None:
+    blocks: Any = np.int64(2)
+    channels: Any = np.int64(4)
+    assert len(ResNet(3, widths=(4, 8), n_blocks=blocks).blocks) == 4
+    assert ResidualBlock(channels, channels)(images()).shape == (4, 4, 8, 8)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from helper_utils.skip_connections.residual import check_images, check_positive
+from helper_utils.skip_connections.residual import check_images, check_positive, check_whole
 
 
 class DenseLayer(nn.Module):
@@ -18,12 +18,14 @@ class DenseLayer(nn.Module):
         bottleneck: How many times `growth_rate` channels a 1x1 convolution before the 3x3 one has; 0 for none.
 
     Raises:
+        TypeError: A number is not a whole number.
         ValueError: A number is below 1, or `bottleneck` below 0.
     """
 
     def __init__(self, in_channels: int, growth_rate: int, bottleneck: int = 0) -> None:
         super().__init__()
         check_positive(in_channels=in_channels, growth_rate=growth_rate)
+        check_whole(bottleneck=bottleneck)
         if bottleneck < 0:
             raise ValueError(f"bottleneck is {bottleneck}; expected 0 or more")
         self.in_channels = in_channels
@@ -67,6 +69,7 @@ class DenseBlock(nn.Module):
         out_channels: `in_channels + n_layers * growth_rate`.
 
     Raises:
+        TypeError: A number is not a whole number.
         ValueError: A number is below 1, or `bottleneck` below 0.
     """
 
@@ -106,11 +109,14 @@ class Transition(nn.Sequential):
         out_channels: Channels of the outputs; half of them by default.
 
     Raises:
+        TypeError: A number is not a whole number.
         ValueError: A number is below 1.
     """
 
     def __init__(self, in_channels: int, out_channels: int | None = None) -> None:
+        check_whole(in_channels=in_channels)
         out_channels = in_channels // 2 if out_channels is None else out_channels
+        check_whole(out_channels=out_channels)
         if in_channels < 1 or out_channels < 1:
             raise ValueError(f"in_channels and out_channels are {in_channels} and {out_channels}; expected 1 or more")
         super().__init__()

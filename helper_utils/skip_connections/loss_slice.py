@@ -43,18 +43,27 @@ def loss_slice(
 
     Args:
         model: The middle of the slice.
-        loss: Computes the loss of a model, such as `lambda model: cross_entropy(model(inputs), targets)`.
-        directions: One or two, as from `filter_normalized_direction`.
+        loss: Computes the loss of a model, such as `lambda model: cross_entropy(model(inputs), targets)`. It is called
+            place by place, so it may do anything; `torch.func.vmap` over the parameters of all places is faster for
+            small models (shown in lesson 08).
+        directions: One or two, as from `filter_normalized_direction`: for each parameter a tensor of its shape.
         steps: How far to go along each direction, in its length.
 
     Returns:
         Shape (steps,) for one direction; (steps, steps) for two, the first direction along the first axis.
 
     Raises:
-        ValueError: There are no steps, or neither one nor two directions.
+        ValueError: There are no steps, neither one nor two directions, a direction does not fit the parameters, or the
+            loss is not a single number.
     """
     if len(directions) not in (1, 2) or not len(steps):
         raise ValueError(f"expected one or two directions and some steps, not {len(directions)} and {len(steps)}")
+    shapes = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+    for direction in directions:
+        for name, shape in shapes.items():
+            if name not in direction or tuple(direction[name].shape) != shape:
+                found = f"shape {tuple(direction[name].shape)}" if name in direction else "nothing"
+                raise ValueError(f"a direction has {found} for the parameter {name!r}; expected the shape {shape}")
     moved = copy.deepcopy(model)
     start = {name: parameter.clone() for name, parameter in model.named_parameters()}
     along = torch.as_tensor(steps, dtype=torch.float64)
@@ -64,5 +73,8 @@ def loss_slice(
         for name, parameter in moved.named_parameters():
             shift = sum(step * direction[name] for step, direction in zip(place, directions, strict=True))
             parameter.copy_(start[name] + shift)
-        losses.append(torch.as_tensor(loss(moved)))
+        value = torch.as_tensor(loss(moved))
+        if value.numel() != 1:
+            raise ValueError(f"the loss has the shape {tuple(value.shape)}; expected one number, such as its mean")
+        losses.append(value.reshape(()))
     return torch.stack(losses).view([len(steps)] * len(directions))

@@ -1,5 +1,6 @@
 """Residual blocks and networks (He et al., 2016a, https://arxiv.org/abs/1512.03385, and 2016b, arXiv:1603.05027)."""
 
+import numbers
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -33,6 +34,7 @@ class ResidualBlock(nn.Module):
         survival: The probability that the branch of an example is kept in training; see `StochasticDepth`.
 
     Raises:
+        TypeError: A number of channels or the stride is not a whole number.
         ValueError: A number is below 1, `survival` is not in (0, 1], the norm is unknown, or `zero_init` or `survival`
             is asked for without a shortcut: nothing would pass.
     """
@@ -115,7 +117,15 @@ class StochasticDepth(nn.Module):
         self.survival = survival
 
     def forward(self, branch: Tensor) -> Tensor:
-        """Return the branch, of any shape (N, ...), with that of some examples set to 0 in training."""
+        """Return the branch, of any shape (N, ...), with that of some examples set to 0 in training.
+
+        Raises:
+            TypeError: The branch is not floating point.
+            ValueError: It has no dimension for the examples.
+        """
+        check_floating_point(self, branch)
+        if branch.dim() == 0:
+            raise ValueError("the branch must have the shape (N, ...), one row for each example, not ()")
         if not self.training or self.survival == 1:
             return branch
         shape = (len(branch), *[1] * (branch.dim() - 1))
@@ -145,6 +155,7 @@ class ResNet(nn.Module):
         survival: Of the last block; it falls linearly from 1 before the first one (Huang et al., 2016).
 
     Raises:
+        TypeError: As `ResidualBlock`; or `widths` or `n_blocks` has something else than whole numbers.
         ValueError: As `ResidualBlock`; or there is no stage, or another number of `n_blocks` than of `widths`.
     """
 
@@ -162,7 +173,9 @@ class ResNet(nn.Module):
         survival: float = 1.0,
     ) -> None:
         super().__init__()
-        counts = list(n_blocks) if isinstance(n_blocks, Iterable) else [int(n_blocks)] * len(widths)
+        if not isinstance(widths, Iterable):
+            raise TypeError(f"widths must be one number for each stage, such as (16, 32, 64), not {widths!r}")
+        counts = list(n_blocks) if isinstance(n_blocks, Iterable) else [n_blocks] * len(widths)
         if not widths or len(counts) != len(widths):
             raise ValueError(
                 f"there are {len(widths)} widths and {len(counts)} numbers of blocks; give each stage one of both"
@@ -231,17 +244,37 @@ def make_norm(norm: NormName, channels: int) -> nn.Module:
 
 
 def check_images(module: nn.Module, inputs: Tensor, channels: int) -> None:
-    """Refuse inputs that are not floating point images of that many channels."""
-    if not inputs.is_floating_point():
-        raise TypeError(f"{type(module).__name__} needs floating point inputs, not {inputs.dtype}: call inputs.float()")
+    """Refuse inputs that are not floating point images of that many channels and of at least one pixel."""
+    check_floating_point(module, inputs)
     if inputs.dim() != 4 or inputs.shape[1] != channels:
         raise ValueError(
             f"this {type(module).__name__} is for inputs of shape (N, {channels}, H, W), not {tuple(inputs.shape)}"
         )
+    if 0 in inputs.shape[2:]:
+        raise ValueError(
+            f"this {type(module).__name__} needs images of at least one pixel, not of shape {tuple(inputs.shape)}"
+        )
 
 
-def check_positive(**numbers: int) -> None:
-    """Refuse a number below 1, by its name."""
-    for name, number in numbers.items():
+def check_floating_point(module: nn.Module, inputs: Tensor) -> None:
+    """Refuse inputs that are not a tensor of floating point numbers."""
+    name = type(module).__name__
+    if not isinstance(inputs, Tensor):
+        raise TypeError(f"{name} needs a tensor, not {type(inputs).__name__}: call torch.as_tensor(inputs)")
+    if not inputs.is_floating_point():
+        raise TypeError(f"{name} needs floating point inputs, not {inputs.dtype}: call inputs.float()")
+
+
+def check_whole(**values: int) -> None:
+    """Refuse what is not a whole number, by its name; a bool is not one."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+            raise TypeError(f"{name} must be a whole number, not {value!r}")
+
+
+def check_positive(**values: int) -> None:
+    """Refuse what is not a whole number of at least 1, by its name."""
+    check_whole(**values)
+    for name, number in values.items():
         if number < 1:
             raise ValueError(f"{name} is {number}; expected 1 or more")

@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from helper_utils.skip_connections.residual import check_images, check_positive
+from helper_utils.skip_connections.residual import check_images, check_positive, check_whole
 
 Upsampling = Literal["transposed", "resize"]
 
@@ -27,6 +27,7 @@ class UNet(nn.Module):
             repeated, then a 3x3 convolution).
 
     Raises:
+        TypeError: A number is not a whole number.
         ValueError: A number is below 1, or `upsampling` is unknown.
     """
 
@@ -101,13 +102,16 @@ def border(masks: Tensor, *, width: int = 1) -> Tensor:
         Shape (N, H, W), bool. What lies outside the image has no side.
 
     Raises:
-        TypeError: The masks are not bool.
+        TypeError: The masks are not bool, or `width` is not a whole number.
         ValueError: They are not of this shape, or `width` is below 1.
     """
     if masks.dtype != torch.bool:
         raise TypeError(f"masks must be bool, not {masks.dtype}: compare with a threshold first")
     if masks.dim() != 3:
         raise ValueError(f"masks must have the shape (N, H, W), not {tuple(masks.shape)}")
+    if 0 in masks.shape[1:]:
+        raise ValueError(f"masks must have at least one pixel, not the shape {tuple(masks.shape)}")
+    check_whole(width=width)
     if width < 1:
         raise ValueError(f"width is {width}; expected 1 pixel or more")
     inside = masks.float()[:, None]
