@@ -14,8 +14,8 @@ from helper_utils.teaching.registry import Exercise, WrongAnswer
 def standard_error(values: list[float]) -> float:
     """Return the standard error of the mean of two or more values.
 
-    It is the sample standard deviation (statistics.stdev) divided by the square root
-    of the number of values.
+    It is the standard deviation (statistics.stdev) divided by the square root of the
+    number of values.
     """
     return statistics.stdev(values) / math.sqrt(len(values))
 
@@ -101,10 +101,10 @@ STANDARD_ERROR = Exercise(
         ),
     ],
     hints=[
-        "`statistics.stdev(values)` gives the sample standard deviation.",
-        "Divide it by `math.sqrt(len(values))`.",
+        "`statistics.stdev(values)` is the numerator. The number of values is `len(values)`.",
+        "Divide by `math.sqrt(len(values))`.",
     ],
-    praise="Two standard errors on each side of a mean say how far chance alone may have moved it.",
+    praise="In this lesson, ± stands for two standard errors on each side of a mean.",
 )
 
 # -------------------------------------------------------------------------------------- start_here.channel_statistics
@@ -335,7 +335,7 @@ ONE_STEP = Exercise(
 def accuracy(predictions: torch.Tensor, targets: torch.Tensor) -> float:
     """Return the share of predictions that equal their target, between 0 and 1.
 
-    Both hold class numbers, shape (N,). Comparing them with == gives True and False,
+    Both hold N class numbers, shape (N,). Comparing them with == gives True and False,
     which .double() makes 1 and 0. The share is a Python number, as .item() makes it of
     a tensor with one element.
     """
@@ -450,8 +450,8 @@ ACCURACY = Exercise(
     ],
     hints=[
         "`predictions == targets` compares entry by entry and gives a tensor of True and False.",
-        "True counts as 1 and False as 0. So the mean of that tensor is the share of True; `.float()` first, because a "
-        "mean is taken of floating-point numbers.",
+        "True counts as 1 and False as 0. So the mean of that tensor is the share of True; `.double()` first, because "
+        "a mean is taken of floating-point numbers.",
         "`.mean()` gives a tensor with one entry, and `.item()` makes a Python number of it.",
     ],
     praise="This is the first number that anybody asks for, and lesson 01 shows what it hides.",
