@@ -16,7 +16,7 @@ def _numbers(seed: int, *shape: int) -> torch.Tensor:
 
 
 def residual_output(inputs: torch.Tensor, branch: torch.Tensor) -> torch.Tensor:
-    """Return the output of a residual block, as in He et al. (2016).
+    """Return the output of a residual block, as in He et al. (2016a).
 
     inputs are what the block gets, branch is what its layers have made of them; both
     have the same shape. The block adds the two, and applies ReLU to the sum. Leave the
@@ -106,7 +106,7 @@ RESIDUAL_OUTPUT = Exercise(
         "Two operations, in this order: a sum, then ReLU.",
         "torch.relu(x) sets negative values to 0. Give it the sum of the inputs and the branch.",
     ],
-    praise="This sum is all that a residual block has more than a plain one: no parameter is added.",
+    praise="This sum is the only difference between a residual block and a plain one, and it adds no parameter.",
 )
 
 # --------------------------------------------------------------------------- skip_connections.derivative_of_stack
@@ -409,7 +409,7 @@ NEEDS_PROJECTION = Exercise(
         WrongAnswer(
             channels_only, "You look at the channels only. With a stride of 2 the branch's image is half as large."
         ),
-        WrongAnswer(stride_only, "You look at the stride only. Other numbers of channels cannot be added either."),
+        WrongAnswer(stride_only, "You look at the stride only. Different numbers of channels cannot be added either."),
         WrongAnswer(both_must_change, "One of the two changes is enough: use or instead of and."),
         WrongAnswer(only_more_channels, "Fewer channels do not fit either. Ask whether the numbers differ."),
         WrongAnswer(says_the_opposite, "You say where the identity is enough. The question is where it is not."),
