@@ -4,6 +4,7 @@ import copy
 import math
 import warnings
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -160,6 +161,8 @@ def test_penalties_refuse_bad_input(penalty):
         penalty([torch.ones(2)], -1)
     with pytest.raises(ValueError, match="strength must be at least 0, not nan"):
         penalty([torch.ones(2)], math.nan)
+    with pytest.raises(ValueError, match="strength must be finite, not inf"):
+        penalty([torch.zeros(2)], math.inf)
     with pytest.raises(ValueError, match="no parameters to penalise"):
         penalty([])
     with pytest.raises(TypeError, match=r"must hold floating-point numbers, not torch.int64"):
@@ -257,8 +260,11 @@ def test_max_norm_shortens_long_rows_only(seed, max_norm):
 
 
 def test_max_norm_refuses_bad_input():
-    with pytest.raises(ValueError, match="max_norm must be above 0, not 0"):
-        max_norm_(torch.ones(2, 2), 0)
+    for wrong in (0, -1, math.nan, math.inf):
+        weight = torch.ones(2, 2)
+        with pytest.raises(ValueError, match=f"max_norm must be above 0 and finite, not {wrong}"):
+            max_norm_(weight, wrong)
+        assert torch.equal(weight, torch.ones(2, 2))
     with pytest.raises(ValueError, match="two dimensions or more"):
         max_norm_(torch.ones(2), 1)
     with pytest.raises(TypeError, match="floating-point numbers"):
@@ -292,8 +298,12 @@ def test_noisy_labels_refuse_bad_input():
         noisy_labels(targets, 0.5, 1, 0)
     with pytest.raises(ValueError, match="lie from 0 to 1"):
         noisy_labels(targets, 0.5, 2, 0)
-    with pytest.raises(TypeError, match="class numbers"):
-        noisy_labels(targets.float(), 0.5, 3, 0)
+    for wrong in (targets.float(), targets > 0, targets.to(torch.complex64)):
+        with pytest.raises(TypeError, match="class numbers"):
+            noisy_labels(wrong, 0.5, 3, 0)
+    assert noisy_labels(targets.to(torch.uint8), 1.0, 256, 0).dtype == torch.uint8
+    with pytest.raises(ValueError, match=r"torch.uint8 cannot hold 300 classes: convert the targets with .long\(\)"):
+        noisy_labels(targets.to(torch.uint8), 1.0, 300, 0)
 
 
 def test_gaussian_noise_has_its_standard_deviation_in_training_only():
@@ -305,6 +315,8 @@ def test_gaussian_noise_has_its_standard_deviation_in_training_only():
     assert layer.eval()(inputs) is inputs
     with pytest.raises(ValueError, match="std must be at least 0, not -1"):
         GaussianNoise(-1)
+    with pytest.raises(ValueError, match="std must be finite, not inf"):
+        GaussianNoise(math.inf)
 
 
 # ---------------------------------------------------------------------------------------------------- early stopping
@@ -431,6 +443,7 @@ def test_each_regularizer_changes_its_own_runs_only(name):
         ({"weight_decay": -1.0}, "weight_decay must be at least 0, not -1.0"),
         ({"input_noise": math.nan}, "input_noise must be at least 0, not nan"),
         ({"entropy": -1.0}, "entropy must be at least 0, not -1.0"),
+        ({"weight_decay": math.inf}, "weight_decay must be finite, not inf"),
     ],
 )
 def test_settings_refuse_bad_values(values, message):
@@ -438,14 +451,76 @@ def test_settings_refuse_bad_values(values, message):
         Setting(**values)
 
 
-def test_runs_refuse_bad_input():
+def test_the_confidence_penalty_is_the_entropy_penalty():
+    train, val, _ = three_parts()
+    ours = train_settings(
+        [Setting(entropy=0.4)], train, val, seeds=[5], n_epochs=2, n_hidden=8, n_classes=3, lr=0.02, batch_size=10
+    )
+    order = torch.Generator().manual_seed(5)
+    set_seed(5)
+    model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    for batch in [batch for _ in range(2) for batch in torch.randperm(40, generator=order).split(10)]:
+        optimizer.zero_grad()
+        logits = model(train.inputs[batch])
+        (cross_entropy(logits, train.targets[batch]) + entropy_penalty(logits, 0.4)).backward()
+        optimizer.step()
+    with torch.no_grad():
+        loss = cross_entropy(model(val.inputs), val.targets)
+    torch.testing.assert_close(ours.val_losses[0, 0, -1], loss, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"n_epochs": 0}, "n_epochs must be at least 1, not 0"),
+        ({"n_hidden": 0}, "n_hidden must be at least 1, not 0"),
+        ({"n_classes": 1}, "n_classes must be at least 2, not 1"),
+        ({"n_classes": 2}, "there is a label 2, but n_classes is 2: labels go from 0 to 1"),
+        ({"lr": -0.1}, "lr must be positive and finite, not -0.1"),
+        ({"lr": 0.0}, "lr must be positive and finite, not 0.0"),
+        ({"lr": math.nan}, "lr must be positive and finite, not nan"),
+        ({"lr": math.inf}, "lr must be positive and finite, not inf"),
+        ({"settings": []}, "at least one setting"),
+        ({"seeds": []}, "at least one rate and one seed"),
+        ({"batch_size": 41}, "batch_size must be from 1 to the 40 training examples, not 41"),
+    ],
+)
+def test_runs_refuse_bad_arguments(values, message):
     train, val, test = three_parts()
-    with pytest.raises(ValueError, match="at least one setting"):
-        train_settings([], train, val, test, seeds=[1], n_epochs=1)
-    with pytest.raises(ValueError, match="n_epochs must be at least 1, not 0"):
-        train_settings([Setting()], train, val, test, seeds=[1], n_epochs=0)
-    with pytest.raises(ValueError, match="there is a label 2, but n_classes is 2"):
-        train_settings([Setting()], train, val, test, seeds=[1], n_epochs=1, n_classes=2)
-    images = Part(train.inputs[:, None], train.targets)
-    with pytest.raises(ValueError, match=r"must have the shape \(N, F\), not \(40, 1, 6\)"):
-        train_settings([Setting()], images, val, test, seeds=[1], n_epochs=1)
+    good: dict[str, Any] = {
+        "settings": [Setting()],
+        "train": train,
+        "val": val,
+        "test": test,
+        "seeds": [1],
+        "n_epochs": 1,
+    }
+    with pytest.raises(ValueError, match=message):
+        train_settings(**good | {"n_classes": 3} | values)
+
+
+@pytest.mark.parametrize("name", ["train", "val", "test"])
+def test_runs_refuse_bad_parts_and_say_which(name):
+    parts = dict(zip(("train", "val", "test"), three_parts(), strict=True))
+    inputs, targets = parts[name]
+    said = {"train": "training", "val": "validation", "test": "test"}[name]
+    wrong = [
+        (Part(inputs[:, None], targets), ValueError, r"must have the shape \(N, F\), not \(40, 1, 6\): flatten"),
+        (Part(inputs[:0], targets[:0]), ValueError, r"set is empty: its inputs have the shape \(0, 6\)"),
+        (Part(inputs.long(), targets), TypeError, r"must hold floating-point numbers, not torch.int64: convert"),
+        (Part(inputs, inputs[:, 0]), TypeError, r"must be class numbers \(integers\), not torch.float32"),
+        (Part(inputs, targets[:, None]), ValueError, r"must have the shape \(N,\), which is \(40,\), not \(40, 1\)"),
+    ]
+    if name != "train":
+        wrong.append((Part(inputs[:, :5], targets), ValueError, "have 5 features, those of the training set 6"))
+
+    def train(parts: dict[str, Part]) -> None:
+        train_settings([Setting()], parts["train"], parts["val"], parts["test"], seeds=[1], n_epochs=1, n_classes=3)
+
+    for part, error, message in wrong:
+        with pytest.raises(error, match=f"the {said} .*{message}"):
+            train(parts | {name: part})
+    negative = Part(inputs, targets - 1)
+    with pytest.raises(ValueError, match="there is a label -1, but n_classes is 3: labels go from 0 to 2"):
+        train(parts | {name: negative})

@@ -981,7 +981,7 @@ INTERACTION = Exercise(
         "For one seed there are three gains: both - none, first - none and second - none.",
         "Take the first minus the other two, and the mean over the seeds.",
     ],
-    praise="Two methods that do the same work have an interaction of minus the smaller gain.",
+    praise="If the second method adds nothing to the first, the interaction is minus its gain.",
 )
 
 # --------------------------------------------------------------------------------------- regularization.ema_update

@@ -1,5 +1,6 @@
 """Penalties that are added to a loss, and what goes with them: ridge's closed form, the proximal step, max-norm."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,10 +18,10 @@ def l1_penalty(parameters: Parameters, strength: float = 1.0) -> Tensor:
     Args:
         parameters: A tensor, or an iterable of tensors of any shapes. Pass the weights of the layers, without biases
             and norms.
-        strength: At least 0.
+        strength: At least 0, and finite.
 
     Raises:
-        ValueError: The strength is negative, or there are no parameters.
+        ValueError: The strength is negative or infinite, or there are no parameters.
         TypeError: A tensor holds integers, or something is not a tensor.
     """
     _check_strength("strength", strength)
@@ -35,7 +36,7 @@ def l2_penalty(parameters: Parameters, strength: float = 1.0) -> Tensor:
 
     Args:
         parameters: As in `l1_penalty`.
-        strength: At least 0.
+        strength: At least 0, and finite.
 
     Raises:
         ValueError: As `l1_penalty`.
@@ -53,7 +54,7 @@ def elastic_net_penalty(parameters: Parameters, strength: float = 1.0, l1_ratio:
 
     Args:
         parameters: As in `l1_penalty`.
-        strength: At least 0.
+        strength: At least 0, and finite.
         l1_ratio: From 0 (squares only) to 1 (absolute values only).
 
     Raises:
@@ -74,10 +75,10 @@ def entropy_penalty(logits: Tensor, strength: float = 1.0) -> Tensor:
 
     Args:
         logits: Shape (N, classes), before the softmax; finite.
-        strength: At least 0.
+        strength: At least 0, and finite.
 
     Raises:
-        ValueError: The strength is negative, or the logits are not of shape (N, classes) with N and classes above 0.
+        ValueError: The strength is negative or infinite, or the logits are not of shape (N, classes), both above 0.
         TypeError: The logits are integers.
     """
     _check_strength("strength", strength)
@@ -97,13 +98,13 @@ def soft_threshold(weights: Tensor, threshold: float) -> Tensor:
 
     Args:
         weights: Any shape.
-        threshold: At least 0.
+        threshold: At least 0, and finite.
 
     Returns:
         A new tensor of the same shape.
 
     Raises:
-        ValueError: The threshold is negative.
+        ValueError: The threshold is negative or infinite.
         TypeError: The weights are integers.
     """
     _check_strength("threshold", threshold)
@@ -120,14 +121,14 @@ def max_norm_(weight: Tensor, max_norm: float) -> None:
 
     Args:
         weight: Shape (outputs, ...), two dimensions or more.
-        max_norm: Above 0.
+        max_norm: Above 0, and finite.
 
     Raises:
-        ValueError: max_norm is not above 0, or the weight has fewer than two dimensions.
+        ValueError: max_norm is not above 0 and finite, or the weight has fewer than two dimensions.
         TypeError: The weights are integers.
     """
-    if not max_norm > 0:
-        raise ValueError(f"max_norm must be above 0, not {max_norm}")
+    if not 0 < max_norm < math.inf:  # inf / inf would be nan
+        raise ValueError(f"max_norm must be above 0 and finite, not {max_norm}")
     _check_floats("the weight", weight)
     if weight.dim() < 2:
         raise ValueError(f"max_norm_ takes a weight with two dimensions or more, not of shape {tuple(weight.shape)}")
@@ -144,13 +145,13 @@ def ridge_weights(inputs: Tensor, targets: Tensor, strength: float) -> Tensor:
     Args:
         inputs: Shape (N, F).
         targets: Shape (N,), N above 0.
-        strength: At least 0; with 0 the columns of the inputs must be independent, so at most N.
+        strength: At least 0, and finite; with 0 the columns of the inputs must be independent, so at most N.
 
     Returns:
         Shape (F,).
 
     Raises:
-        ValueError: The strength is negative, or the shapes are different.
+        ValueError: The strength is negative or infinite, or the shapes are different.
         TypeError: Inputs or targets are integers.
     """
     _check_strength("strength", strength)
@@ -180,8 +181,9 @@ def _total(terms: list[Tensor]) -> Tensor:
 
 
 def _check_strength(name: str, strength: float) -> None:
-    if not strength >= 0:  # so that nan is refused too
-        raise ValueError(f"{name} must be at least 0, not {strength}")
+    if not 0 <= strength < math.inf:  # so that nan is refused too; 0 times inf would be nan
+        wanted = "finite" if strength == math.inf else "at least 0"
+        raise ValueError(f"{name} must be {wanted}, not {strength}")
 
 
 def _check_floats(name: str, values: Any) -> None:
