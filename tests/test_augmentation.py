@@ -242,6 +242,8 @@ def test_noise_has_its_standard_deviation():
         (lambda: random_flip(math.nan), "p must be in"),
         (lambda: random_crop(0), "a size of 1 or more"),
         (lambda: random_crop(4, padding=-1), "padding of 0 or more"),
+        (lambda: random_crop((4, 4, 4)), "one number, or height and width"),  # pyright: ignore[reportArgumentType]
+        (lambda: crop(random_images(), torch.zeros(6).long(), torch.zeros(6).long(), (4, 0)), "a size of 1 or more"),
         (lambda: random_rotation(200), "max_degrees must be from 0 to 180, not 200"),
         (lambda: random_erase(area=(0.5, 0.2)), "area must be two shares"),
         (lambda: random_erase(ratio=(0.0, 1.0)), "ratio must be two positive"),
@@ -253,7 +255,7 @@ def test_noise_has_its_standard_deviation():
         (lambda: random_color(saturation=0.1)(random_images(channels=1), seeded()), "3 channels"),
         (lambda: flip(random_images(), torch.ones(5)), "one value for each of the 6 images"),
         (lambda: flip(random_images()[0], torch.ones(3)), r"the shape \(N, C, H, W\)"),
-        (lambda: crop(random_images(), torch.full((6,), 5), torch.zeros(6), (4, 4)), "top must be from 0 to 4"),
+        (lambda: crop(random_images(), torch.full((6,), 5), torch.zeros(6).long(), (4, 4)), "top must be from 0 to 4"),
         (lambda: rotate(random_images(), torch.ones(6, 1)), "degrees must hold one value"),
         (lambda: erase(random_images(), torch.ones(6, 3)), r"the boxes must have the shape \(6, 4\)"),
         (lambda: adjust_color(random_images(), torch.full((6,), -1.0)), "brightness must be at least 0"),
@@ -278,6 +280,43 @@ def test_probabilities_are_no_flags_and_angles_are_numbers():
         rotate(images, torch.full((6,), math.nan))
     with pytest.raises(ValueError, match="finite"):
         random_noise(math.inf)
+
+
+@pytest.mark.parametrize(
+    ("positions", "message"),
+    [
+        (torch.full((6,), 0.5), "top must be integers, not torch.float32"),
+        (torch.ones(6, dtype=torch.bool), "top must be integers, not torch.bool"),
+        ([0] * 6, "top must be a tensor, not list: convert with torch.as_tensor"),
+    ],
+)
+def test_a_crop_begins_at_a_whole_pixel(positions, message):
+    with pytest.raises(TypeError, match=message):
+        crop(random_images(), positions, torch.zeros(6).long(), (4, 4))
+
+
+@pytest.mark.parametrize("size", [2.5, (4, 2.5), True, "4", None])
+def test_a_window_has_whole_pixels(size):
+    with pytest.raises(TypeError, match="size and padding must be whole pixels, integers, not"):
+        random_crop(size)
+    with pytest.raises(TypeError, match="whole pixels"):
+        random_crop(4, padding=size)
+    with pytest.raises(TypeError, match="whole pixels"):
+        crop(random_images(), torch.zeros(6).long(), torch.zeros(6).long(), size)
+
+
+@pytest.mark.parametrize("make", [random_flip, random_rotation, random_erase, random_color, random_noise])
+@pytest.mark.parametrize("value", ["0.5", None, True])
+def test_the_strength_of_an_augmentation_is_a_number(make, value):
+    with pytest.raises(TypeError, match="must be a number, not"):
+        make(value)
+
+
+@pytest.mark.parametrize("augment", [*AUGMENTATIONS.values()][:6], ids=[*AUGMENTATIONS][:6])
+def test_lists_and_arrays_are_no_images(augment):
+    for images in (random_images().tolist(), random_images().numpy()):
+        with pytest.raises(TypeError, match=r"images must be a tensor, not (list|ndarray): .*as_tensor"):
+            augment(images, seeded())
 
 
 def test_boxes_are_whole_pixels_in_their_order_and_may_be_empty_or_reach_beyond_the_image():
@@ -334,6 +373,9 @@ def test_smoothed_targets_are_probabilities_and_smoothing_twice_is_smoothing_onc
         ([[0.5, 0.6, 0.0]], 3, 0.1, ValueError, "a sum of 1"),
         ([[1.5, -0.5, 0.0]], 3, 0.1, ValueError, "not negative"),
         ([[math.nan, 0.5, 0.5]], 3, 0.1, ValueError, "a sum of 1"),
+        ([0, 1], 3.0, 0.1, TypeError, "num_classes must be an integer, not 3.0"),
+        ([0, 1], 3, "0.1", TypeError, "smoothing must be a number in"),
+        ([True, False], 3, 0.1, TypeError, "class numbers must be integers"),
     ],
 )
 def test_bad_targets_are_named(targets, num_classes, smoothing, error, message):
@@ -457,7 +499,15 @@ def test_a_pair_is_mixed_by_one_share():
         ({"targets": torch.arange(5)}, ValueError, "8 inputs and 5 targets"),
         ({"num_classes": 7}, ValueError, "the classes must be from 0 to 6"),
         ({"inputs": torch.zeros(8, 1, 4, 4, dtype=torch.int64)}, TypeError, "floating-point"),
-        ({"targets": torch.full((8, 8), 0.5)}, ValueError, "a sum of 1"),
+        ({"targets": torch.full((8, 8), 0.5)}, ValueError, "the sums are from 4 to 4"),
+        ({"targets": torch.full((8, 8), math.nan)}, ValueError, "a sum of 1"),
+        ({"alpha": "0.2"}, TypeError, "alpha must be a number above 0, not '0.2'"),
+        ({"alpha": None}, TypeError, "alpha must be a number"),
+        ({"num_classes": 8.0}, TypeError, "num_classes must be an integer, not 8.0"),
+        ({"inputs": [[0.0]] * 8}, TypeError, "inputs must be a tensor, not list: convert with torch.as_tensor"),
+        ({"inputs": np.zeros((8, 1, 4, 4))}, TypeError, "inputs must be a tensor, not ndarray"),
+        ({"targets": list(range(8))}, TypeError, "targets must be a tensor, not list"),
+        ({"inputs": torch.tensor(1.0)}, ValueError, "must be a batch"),
     ],
 )
 def test_bad_arguments_of_mixing_are_named(method: Callable, changed, error, message):
@@ -484,10 +534,37 @@ def test_more_bad_arguments_of_mixing_are_named():
         paste_boxes(images, torch.arange(6), torch.full((6, 4), 2.5))
     with pytest.raises(ValueError, match=r"top <= bottom and left <= right, but box 1 is \(5, 0, 2, 4\)"):
         paste_boxes(images, torch.arange(6), torch.tensor([[0, 0, 2, 2], [5, 0, 2, 4], *[[0, 4, 2, 1]] * 4]))
+    with pytest.raises(TypeError, match=r"one share for each example, not 0.5: use torch.full\(\(6,\), 0.5\)"):
+        mix(images, torch.arange(6), 0.5)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="lam must be a tensor, not list"):
+        mix(images, torch.arange(6), [0.5] * 6)  # pyright: ignore[reportArgumentType]
     with pytest.raises(TypeError, match="classes need one_hot"):
         mixup_pair(images[0], images[1], torch.tensor(1), torch.tensor(2))
     with pytest.raises(ValueError, match="x1 and x2 must have the same shape"):
         mixup_pair(images[0], images, torch.ones(2), torch.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("y1", "message"),
+    [
+        ([3.0, 0.0], "each row of the targets y1 must be probabilities: .* the sums are from 3 to 3"),
+        ([-0.5, 1.5], "the smallest number is -0.5"),
+        ([math.nan, 0.0], "each row of the targets y1"),
+        ([[0.5, 0.5], [0.5, 0.6]], "the sums are from 1 to 1.1"),
+        (1.0, r"must have the shape \(\.\.\., classes\), not \(\)"),
+    ],
+)
+def test_a_pair_needs_probabilities(y1, message):
+    x1, x2 = random_images(2)
+    y1 = torch.tensor(y1)
+    y2 = torch.zeros_like(y1)
+    if y1.dim():
+        y2[..., 0] = 1
+    with pytest.raises(ValueError, match=message):
+        mixup_pair(x1, x2, y1, y2)
+    if y1.dim():  # the other target is checked as well
+        with pytest.raises(ValueError, match="each row of the targets y2"):
+            mixup_pair(x1, x2, y2, y1)
 
 
 # ---------------------------------------------------------------------------------------------------------- views

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from helper_utils.augmentation.arguments import check_probabilities, check_tensors, is_number, is_whole
+
 
 def one_hot(targets: Tensor, num_classes: int) -> Tensor:
     """Return the targets as probabilities, shape (N, num_classes), float; what is already that is returned as it is.
@@ -14,16 +16,17 @@ def one_hot(targets: Tensor, num_classes: int) -> Tensor:
     Raises:
         ValueError: num_classes is below 2, a class is not below it, or the shape is another one; or a row of
             probabilities is negative somewhere or does not sum to 1.
-        TypeError: Class numbers are not integers.
+        TypeError: The targets are not a tensor, or class numbers are not integers, or num_classes is not one.
     """
+    check_tensors(targets=targets)
+    if not is_whole(num_classes):
+        raise TypeError(f"num_classes must be an integer, not {num_classes!r}")
     if num_classes < 2:
         raise ValueError(f"num_classes must be at least 2, not {num_classes}")
     if targets.dim() == 2 and targets.is_floating_point():
         if targets.shape[1] != num_classes:
             raise ValueError(f"the targets have {targets.shape[1]} columns, but num_classes is {num_classes}")
-        # Written so that NaN, for which every comparison is False, is refused as well.
-        if len(targets) and not (float(targets.min()) >= 0 and float((targets.sum(1) - 1).abs().max()) <= 1e-3):
-            raise ValueError("each row of soft targets must be probabilities: not negative, and with a sum of 1")
+        check_probabilities("soft targets", targets)
         return targets
     if targets.dim() != 1:
         raise ValueError(
@@ -58,8 +61,10 @@ def smooth_labels(targets: Tensor, num_classes: int, smoothing: float) -> Tensor
 
     Raises:
         ValueError: smoothing is not in [0, 1], or as `one_hot`.
-        TypeError: As `one_hot`.
+        TypeError: smoothing is not a number, or as `one_hot`.
     """
+    if not is_number(smoothing):
+        raise TypeError(f"smoothing must be a number in [0, 1], not {smoothing!r}")
     if not 0 <= smoothing <= 1:
         raise ValueError(f"smoothing must be in [0, 1], not {smoothing}")
     return (1 - smoothing) * one_hot(targets, num_classes) + smoothing / num_classes

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from helper_utils.augmentation.arguments import check_probabilities, check_tensors, is_number
 from helper_utils.augmentation.labels import one_hot
 from helper_utils.augmentation.transforms import check_images, inside
 
@@ -17,8 +18,11 @@ def draw_lambda(alpha: float, n: int, generator: Generator | None = None) -> Ten
         generator: On the CPU; torch's global one by default.
 
     Raises:
-        ValueError: alpha is not a positive number.
+        ValueError: alpha is not positive, or not finite.
+        TypeError: alpha is not a number.
     """
+    if not is_number(alpha):
+        raise TypeError(f"alpha must be a number above 0, not {alpha!r}")
     if not 0 < alpha < float("inf"):
         raise ValueError(f"alpha must be a number above 0, not {alpha}; to mix nothing, leave the mixing out")
     # torch.distributions takes no generator, so one number of ours seeds NumPy's.
@@ -35,9 +39,13 @@ def mix(values: Tensor, partners: Tensor, lam: Tensor) -> Tensor:
         lam: The share that each example keeps, shape (N,), in [0, 1].
 
     Raises:
-        TypeError: The values are integers, or the partners are not.
+        TypeError: Something is not a tensor, the values are integers, or the partners are not.
         ValueError: A shape is wrong, a partner is not in the batch, or lam is not in [0, 1].
     """
+    check_tensors(values=values, partners=partners)
+    if is_number(lam):
+        raise TypeError(f"lam must hold one share for each example, not {lam}: use torch.full(({len(values)},), {lam})")
+    check_tensors(lam=lam)
     if not values.is_floating_point():
         raise TypeError(
             f"only floating-point numbers can be mixed, not {values.dtype}: class numbers need one_hot first"
@@ -78,7 +86,7 @@ def mixup(
 
     Raises:
         ValueError: Inputs and targets differ in length, alpha is not positive, or as `one_hot`.
-        TypeError: The inputs are integers, or as `one_hot`.
+        TypeError: The inputs are integers or not a tensor, alpha is not a number, or as `one_hot`.
     """
     soft = _checked(inputs, targets, num_classes)
     lam = draw_lambda(alpha, len(inputs), generator)
@@ -114,8 +122,8 @@ def cutmix(
         ValueError: As `mixup`, or the inputs are not of shape (N, C, H, W).
         TypeError: As `mixup`.
     """
-    check_images(inputs)
     soft = _checked(inputs, targets, num_classes)
+    check_images(inputs)
     n, (height, width) = len(inputs), inputs.shape[2:]
     lam = draw_lambda(alpha, n, generator)
     partners = torch.randperm(n, generator=generator)
@@ -155,6 +163,7 @@ def paste_boxes(images: Tensor, partners: Tensor, boxes: Tensor) -> tuple[Tensor
         ValueError: A shape is wrong, a partner is not in the batch, or a box is upside down.
     """
     check_images(images)
+    check_tensors(partners=partners, boxes=boxes)
     if partners.shape != (len(images),):
         raise ValueError(f"partners must have the shape ({len(images)},), not {tuple(partners.shape)}")
     _check_partners(partners)
@@ -177,7 +186,7 @@ def mixup_pair(
     Args:
         x1: Inputs of any shape, floating-point.
         x2: Inputs of the same shape.
-        y1: Probabilities of the classes, of any shape; not class numbers.
+        y1: Probabilities of the classes, shape (..., classes); not class numbers.
         y2: Probabilities of the same shape.
         alpha: As for `mixup`.
         generator: As for `mixup`.
@@ -186,14 +195,17 @@ def mixup_pair(
         lam * x1 + (1 - lam) * x2, and the same of the targets.
 
     Raises:
-        TypeError: Something holds integers.
-        ValueError: Two shapes differ, or alpha is not positive.
+        TypeError: Something holds integers or is not a tensor, or alpha is not a number.
+        ValueError: Two shapes differ, the targets are not probabilities, or alpha is not positive.
     """
+    check_tensors(x1=x1, x2=x2, y1=y1, y2=y2)
     for name, one, other in (("x1 and x2", x1, x2), ("y1 and y2", y1, y2)):
         if not (one.is_floating_point() and other.is_floating_point()):
             raise TypeError(f"{name} must be floating-point, not {one.dtype} and {other.dtype}; classes need one_hot")
         if one.shape != other.shape:
             raise ValueError(f"{name} must have the same shape, not {tuple(one.shape)} and {tuple(other.shape)}")
+    for name, targets in (("targets y1", y1), ("targets y2", y2)):
+        check_probabilities(name, targets)
     lam = draw_lambda(alpha, 1, generator).item()
     return lam * x1 + (1 - lam) * x2, lam * y1 + (1 - lam) * y2
 
@@ -210,6 +222,11 @@ def _check_partners(partners: Tensor) -> None:
 
 
 def _checked(inputs: Tensor, targets: Tensor, num_classes: int) -> Tensor:
+    check_tensors(inputs=inputs, targets=targets)
+    if inputs.dim() == 0 or targets.dim() == 0:
+        raise ValueError("inputs and targets must be a batch, but one of them is a single number")
+    if not inputs.is_floating_point():
+        raise TypeError(f"the inputs must be floating-point, not {inputs.dtype}: convert images with .float() / 255")
     if len(inputs) != len(targets):
         raise ValueError(f"{len(inputs)} inputs and {len(targets)} targets; expected the same number of both")
     return one_hot(targets, num_classes).to(inputs.device)

@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from helper_utils.augmentation import transforms
+from helper_utils.augmentation.arguments import is_number
 from helper_utils.data.augmentation import Augmentation
 
 
@@ -21,6 +22,7 @@ def random_flip(p: float = 0.5, *, vertical: bool = False) -> Augmentation:
         vertical: Whether top and bottom change places instead of left and right.
 
     Raises:
+        TypeError: p is not a number.
         ValueError: p is not in [0, 1].
     """
     _check_share("p", p)
@@ -41,11 +43,10 @@ def random_crop(size: int | tuple[int, int], *, padding: int = 0) -> Augmentatio
         padding: In pixels, at least 0.
 
     Raises:
+        TypeError: A size or the padding is not an integer.
         ValueError: A size is below 1 or the padding below 0; later, if a window is larger than the padded images.
     """
-    height, width = (size, size) if isinstance(size, int) else size
-    if min(height, width) < 1 or padding < 0:
-        raise ValueError(f"a size of 1 or more and a padding of 0 or more are needed, not {size} and {padding}")
+    height, width = transforms.check_window(size, padding)
 
     def augment(images: Tensor, generator: Generator) -> Tensor:
         transforms.check_images(images)
@@ -68,8 +69,10 @@ def random_rotation(max_degrees: float) -> Augmentation:
     """Turn each image by an angle between -max_degrees and max_degrees; all are equally likely.
 
     Raises:
+        TypeError: max_degrees is not a number.
         ValueError: max_degrees is not from 0 to 180.
     """
+    _check_number("max_degrees", max_degrees)
     if not 0 <= max_degrees <= 180:
         raise ValueError(f"max_degrees must be from 0 to 180, not {max_degrees}")
 
@@ -97,6 +100,7 @@ def random_erase(
         value: What is put there; 0 is the mean colour of normalised images.
 
     Raises:
+        TypeError: p is not a number.
         ValueError: p or an area is not in [0, 1], a ratio is not positive, or a pair is in the wrong order.
     """
     _check_share("p", p)
@@ -133,6 +137,7 @@ def random_color(brightness: float = 0.0, contrast: float = 0.0, saturation: flo
         saturation: Likewise; above 0 the images need 3 channels.
 
     Raises:
+        TypeError: An argument is not a number.
         ValueError: An argument is not in [0, 1]; later, if a pixel is not in [0, 1].
     """
     strengths = {"brightness": brightness, "contrast": contrast, "saturation": saturation}
@@ -157,8 +162,10 @@ def random_noise(std: float) -> Augmentation:
         std: The standard deviation of the noise, at least 0, in the unit of the images.
 
     Raises:
+        TypeError: std is not a number.
         ValueError: std is negative or not finite.
     """
+    _check_number("std", std)
     if not 0 <= std < math.inf:
         raise ValueError(f"std must be at least 0 and finite, not {std}")
 
@@ -170,6 +177,12 @@ def random_noise(std: float) -> Augmentation:
     return augment
 
 
+def _check_number(name: str, value: float) -> None:
+    if not is_number(value):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+
+
 def _check_share(name: str, value: float) -> None:
+    _check_number(name, value)
     if not 0 <= value <= 1:
         raise ValueError(f"{name} must be in [0, 1], not {value}")

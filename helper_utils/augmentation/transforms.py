@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, pad
 
+from helper_utils.augmentation.arguments import check_tensors, check_whole, is_whole
+
 GREY = (0.2989, 0.587, 0.114)
 """The shares of red, green and blue in the grey value of a pixel, as torchvision has them."""
 
@@ -19,9 +21,10 @@ def check_images(images: Tensor) -> None:
     """Raise an error where a tensor is not a batch of images.
 
     Raises:
-        TypeError: The images are integers.
+        TypeError: The images are not a tensor, or integers.
         ValueError: Their shape is not (N, C, H, W).
     """
+    check_tensors(images=images)
     if not images.is_floating_point():
         raise TypeError(f"the images must be floating-point numbers, not {images.dtype}: convert with .float() / 255")
     if images.dim() != 4:
@@ -30,6 +33,7 @@ def check_images(images: Tensor) -> None:
 
 def _for_each(name: str, values: Tensor, images: Tensor) -> Tensor:
     """Return one value an image, with the shape (N, 1, 1, 1)."""
+    check_tensors(**{name: values})
     if values.shape != images.shape[:1]:
         raise ValueError(
             f"{name} must hold one value for each of the {len(images)} images, but its shape is {tuple(values.shape)}"
@@ -70,17 +74,19 @@ def crop(images: Tensor, top: Tensor, left: Tensor, size: tuple[int, int], *, pa
         Shape (N, C, *size).
 
     Raises:
-        TypeError: The images are integers.
-        ValueError: A shape is wrong, or a window reaches beyond the padded image.
+        TypeError: The images are integers; or `top`, `left`, `size` or `padding` are not.
+        ValueError: A shape is wrong, a size is below 1 or the padding below 0, or a window reaches beyond the padded
+            image.
     """
     check_images(images)
-    height, width = size
+    height, width = check_window(size, padding)
     padded = pad(images, [padding] * 4)
     for name, first, length, whole in (
         ("top", top, height, padded.shape[2]),
         ("left", left, width, padded.shape[3]),
     ):
         _for_each(name, first, images)
+        check_whole(name, first)
         if len(first) and not 0 <= int(first.min()) <= int(first.max()) <= whole - length:
             raise ValueError(
                 f"{name} must be from 0 to {whole - length}, so that {length} of {whole} pixels are cut out; it is "
@@ -90,6 +96,27 @@ def crop(images: Tensor, top: Tensor, left: Tensor, size: tuple[int, int], *, pa
     columns = (left[:, None] + torch.arange(width, device=left.device)).to(images.device)
     numbers = torch.arange(len(images), device=images.device)[:, None, None]
     return padded.movedim(1, -1)[numbers, rows[:, :, None], columns[:, None, :]].movedim(-1, 1).contiguous()
+
+
+def check_window(size: int | tuple[int, int], padding: int) -> tuple[int, int]:
+    """Return height and width of a window in pixels, or raise an error where it cannot be cut.
+
+    Args:
+        size: Both; one number for a square.
+        padding: In pixels.
+
+    Raises:
+        TypeError: Something is not an integer.
+        ValueError: A size is below 1, there are not two of them, or the padding is below 0.
+    """
+    sizes = tuple(size) if isinstance(size, tuple | list) else (size, size)
+    if not all(is_whole(number) for number in (*sizes, padding)):
+        raise TypeError(f"size and padding must be whole pixels, integers, not {size!r} and {padding!r}")
+    if len(sizes) != 2:
+        raise ValueError(f"size must be one number, or height and width, not {size}")
+    if min(sizes) < 1 or padding < 0:
+        raise ValueError(f"a size of 1 or more and a padding of 0 or more are needed, not {size} and {padding}")
+    return sizes[0], sizes[1]
 
 
 def rotate(images: Tensor, degrees: Tensor) -> Tensor:
@@ -107,6 +134,7 @@ def rotate(images: Tensor, degrees: Tensor) -> Tensor:
         ValueError: A shape is wrong.
     """
     check_images(images)
+    check_tensors(degrees=degrees)
     if not len(images):
         return images.clone()
     if not float(degrees.abs().max()) < math.inf:  # written so that NaN is refused as well
@@ -160,6 +188,7 @@ def inside(boxes: Tensor, images: Tensor) -> Tensor:
         ValueError: The boxes do not have the shape (N, 4), or a bottom is above its top or a right edge left of its
             left one.
     """
+    check_tensors(boxes=boxes)
     if boxes.shape != (len(images), 4):
         raise ValueError(f"the boxes must have the shape ({len(images)}, 4), not {tuple(boxes.shape)}")
     if boxes.is_floating_point() or boxes.dtype == torch.bool:
@@ -208,6 +237,7 @@ def adjust_color(
     for name, factors in (("brightness", brightness), ("contrast", contrast), ("saturation", saturation)):
         if factors is None:
             continue
+        check_tensors(**{name: factors})
         if len(factors) and not 0 <= float(factors.min()) <= float(factors.max()) < math.inf:
             raise ValueError(
                 f"the factors of {name} must be at least 0 and finite; they are from {float(factors.min())} to "
