@@ -92,10 +92,12 @@ def crop(images: Tensor, top: Tensor, left: Tensor, size: tuple[int, int], *, pa
                 f"{name} must be from 0 to {whole - length}, so that {length} of {whole} pixels are cut out; it is "
                 f"from {int(first.min())} to {int(first.max())}"
             )
+    # The place of each pixel in its image as one number, since gathering along one axis is faster than along two.
     rows = (top[:, None] + torch.arange(height, device=top.device)).to(images.device)
     columns = (left[:, None] + torch.arange(width, device=left.device)).to(images.device)
-    numbers = torch.arange(len(images), device=images.device)[:, None, None]
-    return padded.movedim(1, -1)[numbers, rows[:, :, None], columns[:, None, :]].movedim(-1, 1).contiguous()
+    places = (rows[:, :, None] * padded.shape[3] + columns[:, None]).view(len(images), 1, -1)
+    pixels = padded.flatten(2).gather(2, places.expand(-1, images.shape[1], -1))
+    return pixels.view(len(images), images.shape[1], height, width)
 
 
 def check_window(size: int | tuple[int, int], padding: int) -> tuple[int, int]:
