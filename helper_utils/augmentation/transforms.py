@@ -95,7 +95,7 @@ def crop(images: Tensor, top: Tensor, left: Tensor, size: tuple[int, int], *, pa
     # The place of each pixel in its image as one number, since gathering along one axis is faster than along two.
     rows = (top[:, None] + torch.arange(height, device=top.device)).to(images.device)
     columns = (left[:, None] + torch.arange(width, device=left.device)).to(images.device)
-    places = (rows[:, :, None] * padded.shape[3] + columns[:, None]).view(len(images), 1, -1)
+    places = (rows[:, :, None] * padded.shape[3] + columns[:, None]).flatten(1)[:, None]
     pixels = padded.flatten(2).gather(2, places.expand(-1, images.shape[1], -1))
     return pixels.view(len(images), images.shape[1], height, width)
 
