@@ -2,7 +2,8 @@
 
 import math
 import re
-from typing import cast
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -83,6 +84,7 @@ def test_a_vote_is_the_mode(seed: int, n_members: int):
         (torch.zeros(2, 3, 4), "not (2, 3, 4): take argmax(dim=2) of probabilities"),
         (torch.zeros(2, 3), "predictions must be integers, the numbers of the classes, not torch.float32"),
         (torch.tensor([[-1, 0]]), "predictions must be class numbers from 0 on, not -1"),
+        (torch.tensor([[True, False]]), "predictions must be integers, the numbers of the classes, not torch.bool"),
     ],
 )
 def test_votes_that_cannot_be_counted_are_refused(predictions: Tensor, message: str):
@@ -132,11 +134,48 @@ def test_a_zero_probability_counts_only_with_its_member():
         (torch.full((2, 1, 2), 0.5), [1.0], "weights must be one for each of 2 members, not of shape (1,)"),
         (torch.full((2, 1, 2), 0.5), [1.0, -1.0], "weights must be finite and not negative, not [1.0, -1.0]"),
         (torch.full((2, 1, 2), 0.5), [0.0, 0.0], "all weights are 0: at least one member must count"),
+        (torch.full((2, 1, 2), 0.5), "ab", "weights must be numbers, one for each of 2 members, not 'ab'"),
     ],
 )
-def test_what_cannot_be_averaged_is_refused(combine, probabilities: Tensor, weights: list[float] | None, message: str):
+def test_what_cannot_be_averaged_is_refused(combine, probabilities: Tensor, weights: Any, message: str):
     with pytest.raises(ValueError, match=re.escape(message)):
         combine(probabilities, weights)
+
+
+LISTS: dict[str, tuple[Callable[[Any], object], str]] = {
+    "vote": (vote, "predictions must be a tensor, not list: use torch.as_tensor"),
+    "probabilities": (average_probabilities, "probabilities must be a tensor, not list"),
+    "logits": (average_logits, "logits must be a tensor, not list"),
+    "geometric": (geometric_mean, "probabilities must be a tensor, not list"),
+    "information": (mutual_information, "probabilities must be a tensor, not list"),
+    "errors": (error_correlation, "errors must be a tensor, not list"),
+    "parts": (lambda values: decompose_error(values, torch.zeros(1)), "predictions must be a tensor, not list"),
+    "targets": (
+        lambda values: choose_weights(torch.full((1, 1, 2), 0.5), values),
+        "targets must be a tensor, not list",
+    ),
+    "drawn": (lambda values: out_of_bag_probabilities(torch.full((1, 1, 2), 0.5), values), "drawn must be a tensor"),
+    "stump": (lambda values: fit_stump(values, torch.tensor([0, 1]), torch.ones(2)), "inputs must be a tensor"),
+    "stump's weights": (
+        lambda values: fit_stump(torch.rand(2, 1), torch.tensor([0, 1]), values),
+        "weights must be a tensor, not list",
+    ),
+    "adaboost": (lambda values: AdaBoost().fit(torch.rand(2, 1), values), "targets must be a tensor, not list"),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_lists_are_refused_where_tensors_are_needed(name: str):
+    function, message = LISTS[name]
+    with pytest.raises(TypeError, match=message):
+        function([[0.5, 0.5]])
+
+
+def test_arrays_and_lists_of_tensors_are_refused_with_the_way_out():
+    with pytest.raises(TypeError, match=r"predictions must be a tensor, not ndarray: use torch\.as_tensor"):
+        vote(cast(Any, np.zeros((2, 3), dtype=int)))
+    with pytest.raises(TypeError, match=r"probabilities must be a tensor, not list: use torch\.stack"):
+        average_probabilities(cast(Any, [torch.full((1, 2), 0.5)]))
 
 
 def log_losses(probabilities: Tensor, targets: Tensor) -> Tensor:
@@ -152,6 +191,19 @@ def test_chosen_weights_have_the_lowest_loss():
     grid = [(i / 20, j / 20, (20 - i - j) / 20) for i in range(21) for j in range(21 - i)]
     assert all(chosen <= log_losses(average_probabilities(probabilities, w), targets) + 1e-6 for w in grid)
     assert choose_weights(probabilities, targets, n_steps=0).tolist() == [1 / 3] * 3
+
+
+@given(seeds, st.integers(2, 5), st.sampled_from([0, 5, 50]))
+@settings(deadline=None, max_examples=20)
+def test_the_ratios_bound_how_far_chosen_weights_are_from_the_best(seed: int, n_members: int, n_steps: int):
+    probabilities = random_probabilities(seed, n_members, 30)
+    targets = torch.randint(4, (30,), generator=torch.Generator().manual_seed(seed))
+    weights = choose_weights(probabilities, targets, n_steps=n_steps)
+    of_truth = probabilities[:, torch.arange(30), targets]
+    bound = (of_truth / (weights @ of_truth)).mean(dim=1).max().item() - 1
+    best = choose_weights(probabilities, targets, n_steps=3000)
+    losses = [log_losses(average_probabilities(probabilities, w), targets).item() for w in (weights, best)]
+    assert -1e-12 <= losses[0] - losses[1] <= bound + 1e-12
 
 
 def test_targets_without_a_class_or_with_probability_0_are_refused():
@@ -176,6 +228,9 @@ def test_majorities_by_hand():
     assert majority_accuracy(0.6, 201) > 0.99
     with pytest.raises(ValueError, match="n_voters must be odd and positive, not 4"):
         majority_accuracy(0.6, 4)
+    for n_voters in (3.0, 2.5, "3"):
+        with pytest.raises(ValueError, match=f"n_voters must be an integer, not {n_voters!r}"):
+            majority_accuracy(0.6, cast(Any, n_voters))
     with pytest.raises(ValueError, match=re.escape("accuracy must be from 0 to 1, not 1.2")):
         majority_accuracy(1.2, 3)
 
@@ -410,8 +465,12 @@ def test_gradient_boosting_refuses_bad_input():
     x, y = np.zeros((4, 2)), np.array([0, 1, 0, 1])
     with pytest.raises(ValueError, match="loss must be 'squared_error' or 'log_loss', not 'hinge'"):
         GradientBoosting("hinge").fit(x, y)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="n_members and max_depth must be at least 1 and lr above 0"):
-        GradientBoosting(lr=0).fit(x, y)
+    for lr in (0, math.inf, math.nan):
+        with pytest.raises(ValueError, match="n_members and max_depth must be at least 1 and lr above 0 and finite"):
+            GradientBoosting(lr=lr).fit(x, y)
+    for value in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="targets must be finite, and one is nan or infinite"):
+            GradientBoosting().fit(x, np.array([0, 1, value, 1]))
     with pytest.raises(ValueError, match=re.escape("not (4, 2) and (3,)")):
         GradientBoosting().fit(x, y[:3])
     with pytest.raises(ValueError, match="targets must be 0 and 1, each at least once"):
@@ -457,6 +516,9 @@ def test_stacking_refuses_bad_input():
         Stacking([], LogisticRegression())
     with pytest.raises(ValueError, match=re.escape("must have shape (members, N, classes), not (3, 2)")):
         stacked_features(np.zeros((3, 2)))
+    for rows in ([1.0, 1.0], [0.3, 0.3], [1.5, -0.5]):
+        with pytest.raises(ValueError, match="a row of probabilities is negative or does not sum to 1"):
+            stacked_features(np.tile(rows, (2, 3, 1)))
     one_class_missing = [(np.arange(100), np.arange(100, 150)), (np.arange(50, 150), np.arange(50))]
     with pytest.raises(ValueError, match="training set has only the classes"):
         out_of_fold_probabilities(KNeighborsClassifier(), inputs, targets, one_class_missing)

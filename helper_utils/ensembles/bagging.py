@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from helper_utils.base.many_runs import train_many
 from helper_utils.base.training import evaluation_mode
 from helper_utils.data.datasets import Part
-from helper_utils.ensembles.combining import check_probabilities
+from helper_utils.ensembles.combining import check_probabilities, check_tensor
 
 
 def draw_bootstrap(n_examples: int, n_members: int, seed: int) -> Tensor:
@@ -46,6 +46,7 @@ def out_of_bag_probabilities(probabilities: Tensor, drawn: Tensor) -> tuple[Tens
         examples without one are nan.
 
     Raises:
+        TypeError: The probabilities or the drawn numbers are not a tensor.
         ValueError: There is no member, a row is not a distribution, or the drawn numbers do not fit.
     """
     check_probabilities(probabilities)
@@ -58,6 +59,7 @@ def out_of_bag_probabilities(probabilities: Tensor, drawn: Tensor) -> tuple[Tens
 
 
 def _check_drawn(drawn: Tensor, n_members: int, n_examples: int) -> None:
+    check_tensor(drawn, "drawn")
     if drawn.ndim != 2 or len(drawn) != n_members or drawn.is_floating_point() or drawn.dtype == torch.bool:
         raise ValueError(
             f"drawn must hold integers of shape ({n_members}, draws), not {drawn.dtype} {tuple(drawn.shape)}"
@@ -111,6 +113,7 @@ def train_bagged(
         options: Further arguments of `train_many`, `n_epochs` among them.
 
     Raises:
+        TypeError: The drawn numbers are not a tensor.
         ValueError: There are no seeds, the targets are not integers, drawn does not hold a row of example numbers for
             each seed, or the network has buffers.
     """

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from helper_utils.ensembles.combining import check_tensor
+
 
 @dataclass(frozen=True)
 class Stump:
@@ -41,10 +43,12 @@ def fit_stump(inputs: Tensor, targets: Tensor, weights: Tensor) -> Stump:
         weights: How much each example counts, shape (N,); finite, not negative, not all 0.
 
     Raises:
+        TypeError: The inputs, the targets or the weights are not a tensor.
         ValueError: The shapes do not fit, an input is not finite, the targets are not 0 and 1, weights are negative,
             infinite or all 0, or every feature has only one value.
     """
     _check_two_classes(inputs, targets)
+    check_tensor(weights, "weights")
     if weights.shape != targets.shape or not (weights >= 0).all() or not 0 < weights.sum() < torch.inf:
         raise ValueError("weights must be one for each example, finite, not negative, and not all 0")
     values, order = inputs.double().sort(dim=0)
@@ -95,6 +99,7 @@ class AdaBoost:
         """Train on inputs of shape (N, features) and targets 0 and 1.
 
         Raises:
+            TypeError: The inputs or the targets are not a tensor.
             ValueError: n_members is below 1, the shapes do not fit, an input is not finite, or the targets are not 0
                 and 1.
         """
@@ -166,21 +171,23 @@ class GradientBoosting:
         """Train on inputs of shape (N, features) and targets of shape (N,), arrays or tensors.
 
         Raises:
-            ValueError: An argument of the class is out of its range, the lengths differ, an input is not finite, or for
-                log loss the targets are not 0 and 1, each at least once.
+            ValueError: An argument of the class is out of its range, the lengths differ, an input or a target is not
+                finite, or for log loss the targets are not 0 and 1, each at least once.
         """
         from sklearn.tree import DecisionTreeRegressor
 
         if self.loss not in ("squared_error", "log_loss"):
             raise ValueError(f"loss must be 'squared_error' or 'log_loss', not {self.loss!r}")
-        if self.n_members < 1 or self.max_depth < 1 or not self.lr > 0:
-            raise ValueError(f"n_members and max_depth must be at least 1 and lr above 0, not {self}")
+        if self.n_members < 1 or self.max_depth < 1 or not 0 < self.lr < np.inf:
+            raise ValueError(f"n_members and max_depth must be at least 1 and lr above 0 and finite, not {self}")
         features, y = np.ascontiguousarray(inputs, dtype=np.float32), np.asarray(targets, dtype=np.float64)
         if features.ndim != 2 or y.shape != (len(features),) or not len(y):
             raise ValueError(
                 f"inputs must have shape (N, features) and targets (N,), not {features.shape} and {y.shape}"
             )
         _check_finite(features)
+        if not np.isfinite(y).all():
+            raise ValueError("targets must be finite, and one is nan or infinite")
         if self.loss == "log_loss":
             if set(np.unique(y)) != {0.0, 1.0}:
                 raise ValueError(f"targets must be 0 and 1, each at least once, not {np.unique(y)[:5].tolist()}")
@@ -242,6 +249,8 @@ def _check_finite(features: np.ndarray) -> None:
 
 
 def _check_two_classes(inputs: Tensor, targets: Tensor) -> None:
+    check_tensor(inputs, "inputs")
+    check_tensor(targets, "targets")
     if inputs.ndim != 2 or targets.shape != (len(inputs),) or len(inputs) < 2 or not inputs.shape[1]:
         raise ValueError(
             f"inputs must have shape (N, features) and targets (N,), N at least 2, not {tuple(inputs.shape)} and "

@@ -21,14 +21,16 @@ def vote(predictions: Tensor) -> Tensor:
         Class numbers, shape (N,).
 
     Raises:
+        TypeError: The predictions are not a tensor.
         ValueError: There is no member or no example, or the predictions are not integers from 0 on of this shape.
     """
+    check_tensor(predictions, "predictions")
     if predictions.ndim != 2:
         hint = ": take argmax(dim=2) of probabilities" if predictions.ndim == 3 else ""
         raise ValueError(f"predictions must have shape (members, N), not {tuple(predictions.shape)}{hint}")
     if predictions.numel() == 0:
         raise ValueError(f"predictions are empty, of shape {tuple(predictions.shape)}: give at least one member's")
-    if predictions.is_floating_point() or predictions.is_complex():
+    if predictions.is_floating_point() or predictions.is_complex() or predictions.dtype == torch.bool:
         raise ValueError(f"predictions must be integers, the numbers of the classes, not {predictions.dtype}")
     if int(predictions.min()) < 0:
         raise ValueError(f"predictions must be class numbers from 0 on, not {int(predictions.min())}")
@@ -49,6 +51,7 @@ def average_probabilities(probabilities: Tensor, weights: Weights | None = None)
         Shape (N, classes), each row summing to 1.
 
     Raises:
+        TypeError: The probabilities are not a tensor.
         ValueError: There is no member, the shape is a different one, a row is not a distribution, or the weights do not
             fit, are negative or all 0.
     """
@@ -57,13 +60,16 @@ def average_probabilities(probabilities: Tensor, weights: Weights | None = None)
 
 
 def average_logits(logits: Tensor, weights: Weights | None = None) -> Tensor:
-    """Return the mean of the members' logits, shape (N, classes); its softmax is their `geometric_mean`.
+    """Return the mean of the members' logits, shape (N, classes).
+
+    Its softmax is the `geometric_mean` of the members' probabilities.
 
     Args:
         logits: Shape (members, N, classes).
         weights: As for `average_probabilities`.
 
     Raises:
+        TypeError: The logits are not a tensor.
         ValueError: There is no member, the shape is a different one, a logit is nan or infinity, or the weights do not
             fit, are negative or all 0. Minus infinity is allowed.
     """
@@ -85,6 +91,7 @@ def geometric_mean(probabilities: Tensor, weights: Weights | None = None) -> Ten
         weights: As for `average_probabilities`.
 
     Raises:
+        TypeError: As for `average_probabilities`.
         ValueError: As for `average_probabilities`, or the members of a row rule out every class.
     """
     check_probabilities(probabilities)
@@ -103,6 +110,8 @@ def choose_weights(probabilities: Tensor, targets: Tensor, *, n_steps: int = 200
     Take examples that trained no member. The loss is convex in the weights. Several weights can be
     equally good, as those of two equal members. Each step of expectation maximisation gives
     a member its mean share of the mixture's probability of the true class; it never raises the loss.
+    So the steps approach the minimum. They have come within g of it, where 1 + g is the largest mean, over the
+    members, of the ratio of a member's to the mixture's probability of the true class.
 
     Args:
         probabilities: As for `average_probabilities`.
@@ -113,10 +122,12 @@ def choose_weights(probabilities: Tensor, targets: Tensor, *, n_steps: int = 200
         One weight for each member, not negative, with the sum 1, in float64.
 
     Raises:
+        TypeError: The probabilities or the targets are not a tensor.
         ValueError: As for `average_probabilities`, the targets do not fit, n_steps is negative, or all members give the
             true class of an example the probability 0.
     """
     check_probabilities(probabilities)
+    check_tensor(targets, "targets")
     n_members, n_examples, n_classes = probabilities.shape
     if targets.shape != (n_examples,) or targets.is_floating_point() or targets.dtype == torch.bool:
         raise ValueError(f"targets must be {n_examples} integers, not {targets.dtype} of shape {tuple(targets.shape)}")
@@ -141,6 +152,7 @@ def check_probabilities(probabilities: Tensor) -> None:
     """Refuse what is not a distribution for each member and example.
 
     Raises:
+        TypeError: They are not a tensor.
         ValueError: As for `average_probabilities`.
     """
     _check_shape(probabilities, "probabilities")
@@ -164,7 +176,10 @@ def check_weights(weights: Weights | None, n_members: int) -> Tensor:
     """
     if weights is None:
         return torch.full((n_members,), 1 / n_members, dtype=torch.float64)
-    weights = torch.as_tensor(weights, dtype=torch.float64)
+    try:
+        weights = torch.as_tensor(weights, dtype=torch.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"weights must be numbers, one for each of {n_members} members, not {weights!r}") from error
     if weights.shape != (n_members,):
         raise ValueError(f"weights must be one for each of {n_members} members, not of shape {tuple(weights.shape)}")
     if not (weights.isfinite() & (weights >= 0)).all():
@@ -178,7 +193,23 @@ def _weighted_mean(values: Tensor, weights: Weights | None) -> Tensor:
     return torch.einsum("m,mnc->nc", check_weights(weights, len(values)).to(values), values)
 
 
+def check_tensor(values: object, name: str) -> None:
+    """Refuse lists and arrays.
+
+    Raises:
+        TypeError: It is not a tensor.
+    """
+    if not isinstance(values, Tensor):
+        advice = (
+            "torch.stack"
+            if isinstance(values, list) and values and isinstance(values[0], Tensor)
+            else "torch.as_tensor"
+        )
+        raise TypeError(f"{name} must be a tensor, not {type(values).__name__}: use {advice}")
+
+
 def _check_shape(values: Tensor, name: str) -> None:
+    check_tensor(values, name)
     if values.ndim != 3:
         raise ValueError(f"{name} must have shape (members, N, classes), not {tuple(values.shape)}")
     if values.numel() == 0:

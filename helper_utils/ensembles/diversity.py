@@ -1,28 +1,32 @@
 """How much members differ, and what that gains."""
 
 import math
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from helper_utils.ensembles.combining import Weights, check_probabilities, check_weights
+from helper_utils.ensembles.combining import Weights, check_probabilities, check_tensor, check_weights
 
 
 def majority_accuracy(accuracy: float, n_voters: int) -> float:
     """Return how often the majority of independent voters is right, if each is right with the same probability.
 
-    Source: Condorcet (1785), the jury theorem.
+    The jury theorem says that for a probability above 1/2 this grows with the number of voters, towards 1.
+    Source: Condorcet (1785).
 
     Args:
         accuracy: How often a voter is right, in [0, 1].
         n_voters: An odd number, so that there are no ties.
 
     Raises:
-        ValueError: The accuracy is not in [0, 1], or n_voters is not odd and positive.
+        ValueError: The accuracy is not in [0, 1], or n_voters is not an odd positive integer.
     """
     if not 0 <= accuracy <= 1:
         raise ValueError(f"accuracy must be from 0 to 1, not {accuracy}")
+    if not isinstance(n_voters, Integral):
+        raise ValueError(f"n_voters must be an integer, not {n_voters!r}")
     if n_voters < 1 or n_voters % 2 == 0:
         raise ValueError(f"n_voters must be odd and positive, not {n_voters}: an even number has ties")
     if accuracy in (0, 1):
@@ -63,8 +67,11 @@ def decompose_error(predictions: Tensor, targets: Tensor, weights: Weights | Non
         weights: One for each member, divided by their sum; equal by default.
 
     Raises:
+        TypeError: The predictions or the targets are not a tensor.
         ValueError: There is no member, the shapes do not fit, a value is not finite, or the weights are not valid.
     """
+    check_tensor(predictions, "predictions")
+    check_tensor(targets, "targets")
     if predictions.ndim not in (2, 3) or predictions.numel() == 0 or predictions.shape[1:] != targets.shape:
         raise ValueError(
             f"predictions must have shape (members, *targets.shape), not {tuple(predictions.shape)} for targets of "
@@ -92,8 +99,10 @@ def error_correlation(is_wrong: Tensor) -> float:
         is_wrong: For each member and example whether it is wrong (or a real-valued error), shape (members, N).
 
     Raises:
+        TypeError: The errors are not a tensor.
         ValueError: The shape is a different one, there are fewer than two members, or an error is not finite.
     """
+    check_tensor(is_wrong, "errors")
     if is_wrong.ndim != 2 or len(is_wrong) < 2:
         raise ValueError(f"errors must have shape (members, N) with two members or more, not {tuple(is_wrong.shape)}")
     if not is_wrong.isfinite().all():
@@ -120,6 +129,7 @@ def mutual_information(probabilities: Tensor) -> Tensor:
         Shape (N,), not negative.
 
     Raises:
+        TypeError: The probabilities are not a tensor.
         ValueError: There is no member, or a row is not a distribution.
     """
     check_probabilities(probabilities)

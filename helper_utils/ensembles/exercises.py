@@ -116,7 +116,7 @@ MAJORITY_ACCURACY = Exercise(
         "Exactly k voters are right with probability math.comb(n, k) * p**k * (1 - p) ** (n - k).",
         "Add this up over all k from n_voters // 2 + 1 to n_voters.",
     ],
-    praise="This sum is Condorcet's jury theorem of 1785.",
+    praise="Condorcet's jury theorem of 1785 says: for p above 1/2, this sum grows with n_voters, towards 1.",
 )
 
 # ------------------------------------------------------------------------------------------------ ensembles.vote
@@ -280,6 +280,11 @@ def divided_by_the_members(probabilities, weights):
     return (weights[:, None, None] * probabilities).mean(dim=0)
 
 
+def weights_on_the_classes(probabilities, weights):
+    """Weights on the classes."""
+    return (weights * probabilities).sum(dim=0) / weights.sum()
+
+
 def weights_ignored(probabilities, weights):  # noqa: ARG001
     """Weights ignored."""
     return probabilities.mean(dim=0)
@@ -331,6 +336,10 @@ AVERAGE_PROBABILITIES = Exercise(
         WrongAnswer(
             divided_by_the_members,
             "You divide by the number of members, which is right only if the weights sum to it. Divide by their sum.",
+        ),
+        WrongAnswer(
+            weights_on_the_classes,
+            "torch lines up the weights with the last axis, the classes. For the first use weights[:, None, None].",
         ),
         WrongAnswer(weights_ignored, "All members count equally in your mean. Multiply each by its weight."),
         WrongAnswer(softmax_of_the_weights, "The softmax changes the ratios of the weights. Divide by their sum."),
@@ -385,7 +394,17 @@ def bessels_correction(predictions):
 
 def var_of_a_sample(predictions):
     """Var of a sample."""
-    return predictions.var(dim=0).sum(dim=1).mean().item()
+    return _sample_variances(predictions).sum(dim=1).mean().item()
+
+
+def _sample_variances(predictions):
+    """As predictions.var(dim=0), without its warning for a single member."""
+    return (predictions - predictions.mean(dim=0)).square().sum(dim=0) / (len(predictions) - 1)
+
+
+def mean_of_sample_variances(predictions):
+    """Mean of sample variances."""
+    return _sample_variances(predictions).mean().item()
 
 
 def one_mean_for_everything(predictions):
@@ -446,6 +465,11 @@ DISAGREEMENT = Exercise(
         WrongAnswer(
             var_of_a_sample,
             "var divides by one less than the number of members, so a single member gives nan. Use correction=0.",
+        ),
+        WrongAnswer(
+            mean_of_sample_variances,
+            "Two things: var divides by one less than the number of members, so use correction=0; and the squares are "
+            "summed over the outputs, dim=1 of what var returns, before the mean over the examples.",
         ),
         WrongAnswer(
             one_mean_for_everything,
@@ -564,6 +588,19 @@ def cleared_in_every_row(probabilities, drawn):
     return (is_out[:, :, None] * probabilities).sum(dim=0) / is_out.sum(dim=0)[:, None]
 
 
+def rows_of_members_cleared(probabilities, drawn):
+    """Rows of members cleared."""
+    is_out = torch.ones(probabilities.shape[:2])
+    is_out[drawn] = 0
+    return (is_out[:, :, None] * probabilities).sum(dim=0) / is_out.sum(dim=0)[:, None]
+
+
+def zero_instead_of_nan(probabilities, drawn):
+    """Zero instead of nan."""
+    is_out = 1 - _drawn_mask(probabilities, drawn)
+    return (is_out[:, :, None] * probabilities).sum(dim=0) / is_out.sum(dim=0).clamp(min=1)[:, None]
+
+
 def minus_one_for_each_draw(probabilities, drawn):
     """Minus one for each draw."""
     counts = torch.stack([sample.bincount(minlength=probabilities.shape[1]) for sample in drawn])
@@ -594,6 +631,7 @@ OUT_OF_BAG = Exercise(
         (_BAGGED, torch.tensor([[1, 1, 1], [0, 0, 2], [0, 0, 0]])),
         (_BAGGED.flip(1), torch.tensor([[1, 2, 2], [2, 0, 0], [0, 1, 0]])),
         (_BAGGED, torch.tensor([[0, 1, 1], [1, 2, 1], [1, 0, 1]])),  # everybody drew example 1
+        (_BAGGED, torch.tensor([[0, 0, 0], [1, 1, 1], [0, 1, 0]])),  # nobody drew example 2
     ],
     wrong_answers=[
         WrongAnswer(
@@ -613,7 +651,18 @@ OUT_OF_BAG = Exercise(
         ),
         WrongAnswer(
             cleared_in_every_row,
-            "is_out[:, drawn] clears what any member drew in the rows of all members. Clear each member's own row.",
+            "What any member drew is left out for all members, and where nobody is left the row is nan. Each member "
+            "leaves out only what it drew itself.",
+        ),
+        WrongAnswer(
+            rows_of_members_cleared,
+            "drawn holds numbers of examples, and they are used as numbers of members, the first axis. Go through the "
+            "members: row m of your mask belongs to the examples in drawn[m].",
+        ),
+        WrongAnswer(
+            zero_instead_of_nan,
+            "An example that every member drew has no such prediction: its row is nan, and yours is 0. Divide by the "
+            "number of members as it is, 0 included.",
         ),
         WrongAnswer(
             minus_one_for_each_draw,
@@ -898,8 +947,6 @@ def _pick(probabilities, targets, n_picks, measure, repeat=True):
     for _ in range(n_picks):
         left = [m for m in range(len(probabilities)) if repeat or m not in picks]
         scores = {m: measure(probabilities[[*picks, m]], targets) for m in left}
-        if not scores:
-            break
         picks.append(min(scores, key=lambda m: scores[m]))
     return picks
 
@@ -917,6 +964,16 @@ def best_members_alone(probabilities, targets, n_picks):
 def never_twice(probabilities, targets, n_picks):
     """Never twice."""
     return _pick(probabilities, targets, n_picks, _mean_log_loss, repeat=False)
+
+
+def softmax_of_probabilities(probabilities, targets, n_picks):
+    """Softmax of probabilities."""
+    return _pick(
+        probabilities,
+        targets,
+        n_picks,
+        lambda p, t: torch.nn.functional.cross_entropy(p.mean(dim=0), t).item(),
+    )
 
 
 def by_accuracy(probabilities, targets, n_picks):
@@ -971,9 +1028,9 @@ PICK_MEMBERS = Exercise(
     right_answers=[with_whole_averages, with_a_running_mean],
     cases=[
         (_members_to_pick(), _PICKED_TARGETS, 4),
-        (_members_to_pick().flip(0), _PICKED_TARGETS, 6),
-        (_members_to_pick(), torch.tensor([1, 0, 1, 1, 0]), 5),
-        (_members_to_pick()[[3, 0]], _PICKED_TARGETS, 3),
+        (_members_to_pick().flip(0), _PICKED_TARGETS, 4),  # never more picks than members, so that all answers that
+        (_members_to_pick(), torch.tensor([1, 0, 1, 1, 0]), 4),  # rule out a picked member do the same
+        (_members_to_pick()[[3, 0]], _PICKED_TARGETS, 2),
         (_members_to_pick()[:3], torch.tensor([0, 1, 0, 0, 0]), 3),
     ],
     wrong_answers=[
@@ -982,6 +1039,11 @@ PICK_MEMBERS = Exercise(
             "You sort the members by their own losses. Judge each together with those that are picked already.",
         ),
         WrongAnswer(never_twice, "A member can be picked again. Keep all members in each round."),
+        WrongAnswer(
+            softmax_of_probabilities,
+            "cross_entropy expects logits and applies a softmax to your probabilities. Take the mean of -log of the "
+            "true class's probability.",
+        ),
         WrongAnswer(by_accuracy, "You pick by accuracy. Pick by the log loss of the mean probabilities."),
         WrongAnswer(
             mean_of_the_losses, "You average the losses of the picks. Average their probabilities, then take the loss."

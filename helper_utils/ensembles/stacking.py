@@ -22,12 +22,16 @@ def stacked_features(probabilities: np.ndarray) -> np.ndarray:
         Shape (N, members * classes), or (N, members) for two classes.
 
     Raises:
-        ValueError: There is no member, the shape is a different one, or a value is not finite.
+        ValueError: There is no member, the shape is a different one, a value is not finite, or a row is not a
+            distribution.
     """
+    probabilities = np.asarray(probabilities)
     if probabilities.ndim != 3 or not probabilities.size:
         raise ValueError(f"probabilities must have shape (members, N, classes), not {probabilities.shape}")
     if not np.isfinite(probabilities).all():
         raise ValueError("probabilities must be finite, and one is nan or infinite")
+    if (probabilities < 0).any() or (np.abs(probabilities.sum(axis=2) - 1) > 0.01).any():
+        raise ValueError("a row of probabilities is negative or does not sum to 1: give those of predict_proba")
     kept = probabilities[:, :, 1:] if probabilities.shape[2] == 2 else probabilities
     return np.concatenate(list(kept), axis=1)
 
