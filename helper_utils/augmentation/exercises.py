@@ -805,7 +805,7 @@ BEST_GAP = Exercise(
         "In a softmax the ratio of two probabilities is exp(gap). So the gap is the logarithm of the ratio.",
         "The true class's target is 1 - smoothing + smoothing / n_classes, another one's smoothing / n_classes.",
     ],
-    praise="Hard targets have no such gap: the loss falls as long as the logits grow.",
+    praise="Hard targets have no such gap: the loss falls as long as the gap grows.",
 )
 
 # ------------------------------------------------------------------------------------------- augmentation.kept_area
