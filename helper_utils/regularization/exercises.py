@@ -1173,7 +1173,7 @@ MEAN_PROBABILITIES = Exercise(
         "logits.softmax(dim=2) gives the probabilities of each pass.",
         "The passes are the first axis: mean(dim=0).",
     ],
-    praise="Averaged probabilities are how every ensemble predicts.",
+    praise="Averaged probabilities are how many ensembles predict.",
 )
 
 EXERCISES = [
