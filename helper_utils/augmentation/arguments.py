@@ -1,6 +1,6 @@
 """Checks of arguments that several modules of this folder share. They read what is given, and change nothing."""
 
-from numbers import Integral, Real
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -56,8 +56,3 @@ def check_probabilities(name: str, rows: Tensor) -> None:
 def is_number(value: object) -> bool:
     """Say whether a value is a real number, and not True or False."""
     return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def is_whole(value: object) -> bool:
-    """Say whether a value is an integer, and not True or False."""
-    return isinstance(value, Integral) and not isinstance(value, bool)

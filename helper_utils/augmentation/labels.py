@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from helper_utils.augmentation.arguments import check_probabilities, check_tensors, is_number, is_whole
+from helper_utils.augmentation.arguments import check_probabilities, check_tensors, is_number
+from helper_utils.base.checks import is_whole_number
 
 
 def one_hot(targets: Tensor, num_classes: int) -> Tensor:
@@ -19,7 +20,7 @@ def one_hot(targets: Tensor, num_classes: int) -> Tensor:
         TypeError: The targets are not a tensor, or class numbers are not integers, or num_classes is not one.
     """
     check_tensors(targets=targets)
-    if not is_whole(num_classes):
+    if not is_whole_number(num_classes):
         raise TypeError(f"num_classes must be an integer, not {num_classes!r}")
     if num_classes < 2:
         raise ValueError(f"num_classes must be at least 2, not {num_classes}")

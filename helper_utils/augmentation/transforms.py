@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, pad
 
-from helper_utils.augmentation.arguments import check_tensors, check_whole, is_whole
+from helper_utils.augmentation.arguments import check_tensors, check_whole
+from helper_utils.base.checks import is_whole_number
 
 GREY = (0.2989, 0.587, 0.114)
 """The shares of red, green and blue in the grey value of a pixel, as torchvision has them."""
@@ -112,7 +113,7 @@ def check_window(size: int | tuple[int, int], padding: int) -> tuple[int, int]:
         ValueError: A size is below 1, there are not two of them, or the padding is below 0.
     """
     sizes = tuple(size) if isinstance(size, tuple | list) else (size, size)
-    if not all(is_whole(number) for number in (*sizes, padding)):
+    if not all(is_whole_number(number) for number in (*sizes, padding)):
         raise TypeError(f"size and padding must be whole pixels, integers, not {size!r} and {padding!r}")
     if len(sizes) != 2:
         raise ValueError(f"size must be one number, or height and width, not {size}")

@@ -1,12 +1,12 @@
 """How much members differ, and what that gains."""
 
 import math
-from numbers import Integral
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from helper_utils.base.checks import is_whole_number
 from helper_utils.ensembles.combining import Weights, check_probabilities, check_tensor, check_weights
 
 
@@ -25,7 +25,7 @@ def majority_accuracy(accuracy: float, n_voters: int) -> float:
     """
     if not 0 <= accuracy <= 1:
         raise ValueError(f"accuracy must be from 0 to 1, not {accuracy}")
-    if not isinstance(n_voters, Integral):
+    if not is_whole_number(n_voters):
         raise ValueError(f"n_voters must be an integer, not {n_voters!r}")
     if n_voters < 1 or n_voters % 2 == 0:
         raise ValueError(f"n_voters must be odd and positive, not {n_voters}: an even number has ties")

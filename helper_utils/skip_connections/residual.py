@@ -1,11 +1,12 @@
 """Residual blocks and networks (He et al., 2016a, https://arxiv.org/abs/1512.03385, and 2016b, arXiv:1603.05027)."""
 
-import numbers
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+
+from helper_utils.base.checks import is_whole_number
 
 NormName = Literal["batch", "group", "none"]
 NORMS = ("batch", "group", "none")
@@ -268,7 +269,7 @@ def check_floating_point(module: nn.Module, inputs: Tensor) -> None:
 def check_whole(**values: int) -> None:
     """Refuse what is not a whole number, by its name; a bool is not one."""
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        if not is_whole_number(value):
             raise TypeError(f"{name} must be a whole number, not {value!r}")
 
 
