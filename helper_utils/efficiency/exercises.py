@@ -3,7 +3,6 @@
 import itertools
 import math
 import statistics
-from collections.abc import Callable
 from statistics import fmean, median
 
 import numpy as np
@@ -261,192 +260,127 @@ CONV_MULTIPLY_ADDS = Exercise(
     right_answers=[ceiling_of_math, places_of_the_window],
 )
 
-# ---------------------------------------------------------------------------------------- efficiency.time_passes
+# ------------------------------------------------------------------------------------ efficiency.summarize_passes
 
 
-def time_passes(run, clock, n_warmup: int, n_passes: int) -> tuple[float, float]:
-    """Return the median and the 95th percentile of the times of n_passes calls of run, in s.
+def summarize_passes(looks: list[float], n_warmup: int) -> tuple[float, float]:
+    """Return the median and the third quartile of the times of the passes, in s.
 
-    run() makes a pass, clock() returns the time in s. Before the timed calls run is called
-    n_warmup times. The percentile is the smallest of the measured times that at least 95 %
-    of them do not exceed.
+    looks: what the clock showed, in s: once before the first pass, then after each.
+    The first n_warmup passes do not count. The quartile is the smallest of the times
+    that at least 75 % of them do not exceed.
     """
-    for _ in range(n_warmup):
-        run()
-    times = []
-    for _ in range(n_passes):
-        start = clock()
-        run()
-        times.append(clock() - start)
-    times.sort()
-    return statistics.median(times), times[math.ceil(0.95 * n_passes) - 1]
+    times = sorted(looks[i + 1] - looks[i] for i in range(n_warmup, len(looks) - 1))
+    return statistics.median(times), times[math.ceil(0.75 * len(times)) - 1]
 
 
-class _FakeClock(str):
-    """A clock that stands still but for the passes that are run; as text it says what it is."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+def _looks(times: list[float]) -> list[float]:
+    """What a clock shows before the first of these passes and after each."""
+    return list(itertools.accumulate(times, initial=100.0))
 
 
-class _FakeRun(str):
-    """A pass that takes the next of some times on a fake clock; as text it says which."""
-
-    clock: _FakeClock
-    seconds: list[float]
-
-    def __call__(self) -> None:
-        self.clock.now += self.seconds.pop(0)
+def _times(looks: list[float], n_warmup: int) -> list[float]:
+    """The times that count, in the order of the passes."""
+    return [after - before for before, after in itertools.pairwise(looks)][n_warmup:]
 
 
-def _timed(text: str, warmup: list[float], passes: list[float]) -> tuple[_FakeRun, _FakeClock, int, int]:
-    """Make a case; it is a text that can be called, so that a learner sees the times of the passes."""
-    run = _FakeRun(text)
-    run.clock, run.seconds = _FakeClock("in s"), [*warmup, *passes, *passes]
-    return run, run.clock, len(warmup), len(passes)
+def passes_with_numpy(looks, n_warmup):
+    """NumPy's quartile, by the method that gives one of the values."""
+    times = np.diff(looks)[n_warmup:]
+    return float(np.median(times)), float(np.percentile(times, 75, method="inverted_cdf"))
 
 
-def _each_time(run: Callable[[], None], clock: Callable[[], float], n_passes: int) -> list[float]:
-    times = []
-    for _ in range(n_passes):
-        start = clock()
-        run()
-        times.append(clock() - start)
-    return times
-
-
-def _after_warmup(run: Callable[[], None], clock: Callable[[], float], n_warmup: int, n_passes: int) -> list[float]:
-    return sorted(_each_time(run, clock, n_warmup + n_passes)[n_warmup:])
-
-
-def times_with_numpy(run, clock, n_warmup, n_passes):
-    """NumPy's percentile, by the method that gives one of the values."""
-    for _ in range(n_warmup):
-        run()
-    times = np.empty(n_passes)
-    for i in range(n_passes):
-        start = clock()
-        run()
-        times[i] = clock() - start
-    return float(np.median(times)), float(np.percentile(times, 95, method="inverted_cdf"))
-
-
-def times_between_two_looks(run, clock, n_warmup, n_passes):
-    """One look at the clock after each pass, and differences; the percentile counted from its definition."""
-    [run() for _ in range(n_warmup)]
-    looks = [clock()]
-    for _ in range(n_passes):
-        run()
-        looks.append(clock())
-    times = [after - before for before, after in itertools.pairwise(looks)]
-    long_enough = [t for t in times if 100 * sum(other <= t for other in times) >= 95 * n_passes]
+def passes_by_definition(looks, n_warmup):
+    """The quartile counted from its definition, in whole numbers."""
+    times = _times(looks, n_warmup)
+    long_enough = [t for t in times if 100 * sum(other <= t for other in times) >= 75 * len(times)]
     return median(times), min(long_enough)
 
 
-def all_timed_and_the_first_dropped(run, clock, n_warmup, n_passes):
-    """The warm-up is timed too, and its times are left out."""
-    times = _after_warmup(run, clock, n_warmup, n_passes)
-    return (times[(n_passes - 1) // 2] + times[n_passes // 2]) / 2, times[-(-19 * n_passes // 20) - 1]
-
-
-def warmup_timed(run, clock, n_warmup, n_passes):
+def warmup_timed(looks, n_warmup):  # noqa: ARG001 - that is the mistake
     """The slow first passes are among the times."""
-    times = sorted(_each_time(run, clock, n_warmup + n_passes))
-    return median(times), times[math.ceil(0.95 * len(times)) - 1]
+    return summarize_passes(looks, 0)
 
 
-def warmup_left_out(run, clock, n_warmup, n_passes):  # noqa: ARG001 - that is the mistake
-    """Timed from the first pass on."""
-    return time_passes(run, clock, 0, n_passes)
+def one_pass_too_many_left_out(looks, n_warmup):
+    """The look before the first pass is taken for a pass."""
+    return summarize_passes(looks, n_warmup + 1) if len(looks) > n_warmup + 2 else (0.0, 0.0)
 
 
-def mean_for_the_median(run, clock, n_warmup, n_passes):
+def time_since_the_start(looks, n_warmup):
+    """Times from the start of all, not from the look before."""
+    times = [look - looks[n_warmup] for look in looks[n_warmup + 1 :]]
+    return median(times), times[math.ceil(0.75 * len(times)) - 1]
+
+
+def mean_for_the_median(looks, n_warmup):
     """An outlier moves it."""
-    times = _after_warmup(run, clock, n_warmup, n_passes)
-    return fmean(times), times[math.ceil(0.95 * n_passes) - 1]
+    return fmean(_times(looks, n_warmup)), summarize_passes(looks, n_warmup)[1]
 
 
-def minimum_for_the_median(run, clock, n_warmup, n_passes):
+def minimum_for_the_median(looks, n_warmup):
     """What the machine can do."""
-    times = _after_warmup(run, clock, n_warmup, n_passes)
-    return times[0], times[math.ceil(0.95 * n_passes) - 1]
+    return min(_times(looks, n_warmup)), summarize_passes(looks, n_warmup)[1]
 
 
-def upper_of_two_middles(run, clock, n_warmup, n_passes):
+def upper_of_two_middles(looks, n_warmup):
     """times[n // 2], also where their number is even."""
-    times = _after_warmup(run, clock, n_warmup, n_passes)
-    return times[n_passes // 2], times[math.ceil(0.95 * n_passes) - 1]
+    times = sorted(_times(looks, n_warmup))
+    return times[len(times) // 2], summarize_passes(looks, n_warmup)[1]
 
 
-def maximum_for_the_percentile(run, clock, n_warmup, n_passes):
+def maximum_for_the_quartile(looks, n_warmup):
     """The slowest pass."""
-    times = _after_warmup(run, clock, n_warmup, n_passes)
-    return median(times), times[-1]
+    times = _times(looks, n_warmup)
+    return median(times), max(times)
 
 
-def counted_from_one(run, clock, n_warmup, n_passes):
+def counted_from_one(looks, n_warmup):
     """The position, without the 1 that is subtracted."""
-    times = _after_warmup(run, clock, n_warmup, n_passes)
-    return median(times), times[int(0.95 * n_passes)]
+    times = sorted(_times(looks, n_warmup))
+    return median(times), times[int(0.75 * len(times))]
 
 
-def interpolated_percentile(run, clock, n_warmup, n_passes):
+def interpolated_quartile(looks, n_warmup):
     """NumPy's default, between two of the times."""
-    times = _after_warmup(run, clock, n_warmup, n_passes)
-    return median(times), float(np.percentile(times, 95))
+    times = _times(looks, n_warmup)
+    return median(times), float(np.percentile(times, 75))
 
 
-def times_not_sorted(run, clock, n_warmup, n_passes):
+def times_not_sorted(looks, n_warmup):
     """The position counted in the order in which the passes ran."""
-    times = _each_time(run, clock, n_warmup + n_passes)[n_warmup:]
-    return median(times), times[math.ceil(0.95 * n_passes) - 1]
+    times = _times(looks, n_warmup)
+    return median(times), times[math.ceil(0.75 * len(times)) - 1]
 
 
-def one_clock_around_all(run, clock, n_warmup, n_passes):
-    """The whole time, divided by the number of passes."""
-    for _ in range(n_warmup):
-        run()
-    start = clock()
-    for _ in range(n_passes):
-        run()
-    mean = (clock() - start) / n_passes
-    return mean, mean
-
-
-def milliseconds_for_seconds(run, clock, n_warmup, n_passes):
+def milliseconds_for_seconds(looks, n_warmup):
     """A thousand times as much."""
-    middle, percentile = time_passes(run, clock, n_warmup, n_passes)
-    return 1000 * middle, 1000 * percentile
+    middle, quartile = summarize_passes(looks, n_warmup)
+    return 1000 * middle, 1000 * quartile
 
 
-TIME_PASSES = Exercise(
-    name="efficiency.time_passes",
-    answer=time_passes,
+SUMMARIZE_PASSES = Exercise(
+    name="efficiency.summarize_passes",
+    answer=summarize_passes,
     cases=[
-        _timed("takes 9 s, then 2, 4, 3 s", [9.0], [2.0, 4.0, 3.0]),
-        _timed("takes 9 and 8 s, then 1, 5, 2, 4 s", [9.0, 8.0], [1.0, 5.0, 2.0, 4.0]),
-        _timed("takes 0.5 s", [], [0.5]),
-        _timed("takes 0.1 s, then 0.02 s, but 0.7 s in the third timed pass", [0.1], [0.02] * 2 + [0.7] + [0.02] * 17),
-        _timed(
-            "takes 99 s three times, then 40, 39, 38 s and so on down to 1 s",
-            [99.0] * 3,
-            [float(i) for i in range(40, 0, -1)],
-        ),
+        (_looks([9.0, 2.0, 7.0, 3.0]), 1),
+        (_looks([9.0, 8.0, 1.0, 6.0, 2.0, 4.0]), 2),
+        (_looks([0.5]), 0),
+        (_looks([16.0, 2.0, 2.0, 8.0, 2.0, 2.0, 2.0]), 1),
+        (_looks([7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0]), 0),
     ],
     wrong_answers=[
         WrongAnswer(
             warmup_timed,
-            "The passes of the warm-up are among your times. Call `run` n_warmup times before you look at the clock.",
+            "The passes of the warm-up are among your times. Leave the first n_warmup of them out.",
         ),
         WrongAnswer(
-            warmup_left_out,
-            "There is no warm-up: your first timed pass is the first pass of all. Call `run` n_warmup times before it.",
+            one_pass_too_many_left_out,
+            "You left one pass too many out: the first look at the clock is where the first pass begins.",
         ),
         WrongAnswer(
-            one_clock_around_all,
-            "You timed all passes together, so you have a mean only. Read the clock before and after every pass.",
+            time_since_the_start,
+            "You took the time since the warm-up. The time of a pass is the difference of two looks in a row.",
         ),
         WrongAnswer(
             mean_for_the_median,
@@ -461,20 +395,20 @@ TIME_PASSES = Exercise(
             "With an even number of passes there are two middle times, and the median is their mean.",
         ),
         WrongAnswer(
-            maximum_for_the_percentile,
-            "The second value is the slowest pass. Of 20 passes the 95th percentile is the second slowest.",
+            maximum_for_the_quartile,
+            "The second value is the slowest pass. Of 4 passes the third quartile is the second slowest.",
         ),
         WrongAnswer(
             counted_from_one,
-            "Your percentile is one position too far: the time at position 1 has the index 0.",
+            "Your quartile is one position too far: the time at position 1 has the index 0.",
         ),
         WrongAnswer(
-            interpolated_percentile,
-            "Your percentile lies between two times. Here it is one of the times that were measured.",
+            interpolated_quartile,
+            "Your quartile lies between two times. Here it is one of the times that were measured.",
         ),
         WrongAnswer(
             times_not_sorted,
-            "Your percentile is a time at a position in the order of the passes. Sort the times before you count.",
+            "Your quartile is a time at a position in the order of the passes. Sort the times before you count.",
         ),
         WrongAnswer(
             milliseconds_for_seconds,
@@ -482,13 +416,13 @@ TIME_PASSES = Exercise(
         ),
     ],
     hints=[
-        "First the warm-up: call `run()` n_warmup times, and do not look at the clock.",
-        "Then, for each pass: `start = clock()`, `run()`, and append `clock() - start` to a list.",
-        "Sort the list. The percentile stands at position `math.ceil(0.95 * n_passes)`, counted from 1.",
+        "The time of pass i, counted from 0, is `looks[i + 1] - looks[i]`.",
+        "Leave the first n_warmup times out, and sort the others: `statistics.median` gives the middle.",
+        "The quartile stands at position `math.ceil(0.75 * len(times))`, counted from 1.",
     ],
-    praise="These lines time whatever can be called: a network below, a data loader or a server elsewhere.",
+    praise="These lines summarize whatever was timed: a network below, a data loader or a server elsewhere.",
     difficulty=2,
-    right_answers=[times_with_numpy, times_between_two_looks, all_timed_and_the_first_dropped],
+    right_answers=[passes_with_numpy, passes_by_definition],
 )
 
 # ----------------------------------------------------------------------------------- efficiency.min_max_scores
@@ -778,4 +712,4 @@ DOMINATES = Exercise(
     right_answers=[written_out, signs_of_the_advantages],
 )
 
-EXERCISES = [SIZE_IN_KB, CONV_MULTIPLY_ADDS, TIME_PASSES, MIN_MAX_SCORES, DOMINATES]
+EXERCISES = [SIZE_IN_KB, CONV_MULTIPLY_ADDS, SUMMARIZE_PASSES, MIN_MAX_SCORES, DOMINATES]
