@@ -37,7 +37,7 @@ unit-tests: $(READY) ## pytest
 	$(ONE_THREAD) .ci/offline $(RUN) -m pytest -n $(WORKERS) --dist loadfile tests
 
 test-browser: $(READY) ## drive the first lessons in the real JupyterLab, look at all pages (needs chromium)
-	.ci/offline $(RUN) -m pytest tests/test_browser.py tests/test_accessibility.py
+	ALL_PAGES=1 .ci/offline $(RUN) -m pytest tests/test_browser.py tests/test_accessibility.py
 
 notebook-tests: $(READY) ## nbval; what failed is kept in build/failed-notebooks
 	HELPER_UTILS_PROGRESS=off $(ONE_THREAD) .ci/offline $(RUN) -m pytest -n $(WORKERS) --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 120 \

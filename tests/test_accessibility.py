@@ -1,5 +1,6 @@
 """axe-core finds no fault in the pages of lessons and reports: on a phone and on a laptop, light and dark."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from playwright.sync_api import Browser, sync_playwright
 pytestmark = [pytest.mark.slow, NEEDS_CHROMIUM]
 
 LESSONS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+if not os.environ.get("ALL_PAGES"):  # an audit of a page takes seconds; `make test-browser` looks at all of them
+    LESSONS = LESSONS[::10]
 WIDTHS = {"phone": 390, "laptop": 1366}  # pixels
 CELLS = (
     "from helper_utils import claim, record\nclaim('<pigs> fly', lr > 0.1, 'no')\nrecord('accuracy', lr)",
@@ -53,19 +56,12 @@ def faults(browser: Browser, page: Path, size: str, scheme: str) -> list[str]:
     return [f"{found['id']}: {node['html'][:200]}" for found in violations for node in found["nodes"]]
 
 
+@pytest.mark.parametrize(("size", "scheme"), [("phone", "light"), ("laptop", "dark")])
 @pytest.mark.parametrize("lesson", LESSONS, ids=[lesson.stem for lesson in LESSONS])
-def test_the_page_of_each_lesson_on_a_phone(browser, tmp_path, lesson):
+def test_the_pages_of_lessons(browser, tmp_path, lesson, size, scheme):
     page = tmp_path / "lesson.html"
     write_page(lesson, page)
-    assert faults(browser, page, "phone", "light") == []
-
-
-# All pages share their colours, so a few stand for the others here: an audit of a page takes seconds.
-@pytest.mark.parametrize("lesson", LESSONS[::6], ids=[lesson.stem for lesson in LESSONS[::6]])
-def test_the_page_of_some_lessons_on_a_dark_laptop(browser, tmp_path, lesson):
-    page = tmp_path / "lesson.html"
-    write_page(lesson, page)
-    assert faults(browser, page, "laptop", "dark") == []
+    assert faults(browser, page, size, scheme) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
