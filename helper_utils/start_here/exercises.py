@@ -339,7 +339,7 @@ def accuracy(predictions: torch.Tensor, targets: torch.Tensor) -> float:
     which .double() makes 1 and 0. The share is a Python number, as .item() makes it of
     a tensor with one element.
     """
-    return (predictions == targets).float().mean().item()
+    return (predictions == targets).double().mean().item()
 
 
 def accuracy_from_the_count(predictions, targets):
